@@ -1,0 +1,40 @@
+"""The only room that names a framework: one adapter for each backend."""
+
+import importlib
+
+import keras
+
+from keras_dl.backend.scope import Scope, substituted
+
+_SUPPORTED = ("jax", "tensorflow", "torch")
+
+if keras.backend.backend() not in _SUPPORTED:
+    raise ImportError(
+        "keras_dl runs on the Keras backends 'jax', 'tensorflow' and 'torch'. "
+        f"Keras is configured for {keras.backend.backend()!r}: set the "
+        "environment variable KERAS_BACKEND before Python starts."
+    )
+
+_adapter = importlib.import_module(
+    f"keras_dl.backend.{keras.backend.backend()}"
+)
+
+name = _adapter.name
+apply_gradients = _adapter.apply_gradients
+densify = _adapter.densify
+guard = _adapter.guard
+run_step = _adapter.run_step
+value_and_gradients = _adapter.value_and_gradients
+variable_gradients = _adapter.variable_gradients
+
+__all__ = [
+    "Scope",
+    "apply_gradients",
+    "densify",
+    "guard",
+    "name",
+    "run_step",
+    "substituted",
+    "value_and_gradients",
+    "variable_gradients",
+]

@@ -1,0 +1,163 @@
+"""The JAX adapter: gradients by tracing pure functions of tensors.
+
+Writes to Keras variables inside a differentiated function are collected by a
+`Scope`, leave `jax.value_and_grad` as auxiliary outputs, and are assigned
+again outside, so nothing that is traced leaks.
+"""
+
+import warnings
+
+import jax
+import keras
+
+from keras_dl.backend.scope import Scope, assign, substituted
+
+name = "jax"
+
+
+def value_and_gradients(fn, tensors):
+    """Evaluates `fn(tensors) -> (value, aux)` and d value / d tensors.
+
+    Returns:
+        `((value, aux), gradients)`; a gradient is `None` where `value` does
+        not depend on the tensor.
+    """
+    connected = set()
+    written = []
+
+    def pure(tensors):
+        tagged = [
+            _tell_when_reached(tensor, connected, key)
+            for key, tensor in enumerate(tensors)
+        ]
+        with Scope() as scope:
+            value, aux = fn(tagged)
+        written[:] = [variable for variable, _ in scope.writes()]
+        return value, (aux, [value for _, value in scope.writes()])
+
+    (value, (aux, values)), gradients = jax.value_and_grad(pure, has_aux=True)(
+        tensors
+    )
+    assign(zip(written, values, strict=True))
+    gradients = [
+        gradient if key in connected else None
+        for key, gradient in enumerate(gradients)
+    ]
+    return (value, aux), gradients
+
+
+def variable_gradients(fn, variables):
+    """Like `value_and_gradients`, of `fn()` by the variables that it reads."""
+
+    def of_values(values):
+        with substituted(zip(variables, values, strict=True)):
+            return fn()
+
+    return value_and_gradients(of_values, [v.value for v in variables])
+
+
+def _tell_when_reached(tensor, connected, key):
+    """The identity, which notes `key` when a gradient flows back through it.
+
+    JAX gives zeros for what is not connected; this tells such zeros from
+    real ones, while tracing and at no cost when the function runs.
+    """
+
+    @jax.custom_vjp
+    def identity(tensor):
+        return tensor
+
+    def backward(_, cotangent):
+        connected.add(key)
+        return (cotangent,)
+
+    identity.defvjp(lambda tensor: (tensor, None), backward)
+    return identity(tensor)
+
+
+def densify(gradient):
+    """JAX has dense gradients only."""
+    return gradient
+
+
+def apply_gradients(optimizer, gradients, variables):
+    """Applies `gradients` to `variables` by `optimizer`."""
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer.apply(gradients, variables)
+        return
+    # A loss scale optimizer decides inside `lax.cond`, which must not write
+    # to variables: use its stateless form, over all of its variables.
+    by_id = dict(zip(map(id, variables), gradients, strict=True))
+    trainable = optimizer._trainable_variables
+    with warnings.catch_warnings():
+        if len(by_id) < len(trainable):
+            # Those left out on purpose count as "no gradient" there.
+            warnings.filterwarnings("ignore", "Gradients do not exist")
+        new_trainable, new_state = optimizer.stateless_apply(
+            [v.value for v in optimizer.variables],
+            [by_id.get(id(v)) for v in trainable],
+            [v.value for v in trainable],
+        )
+    assign(zip(trainable, new_trainable, strict=True))
+    assign(zip(optimizer.variables, new_state, strict=True))
+
+
+def run_step(trainer, step, state, data):
+    """Runs the stateful `step(data)` as Keras' JAX trainer expects it."""
+    with Scope(_pairs(trainer, state)) as scope:
+        logs = step(data)
+    state = tuple(
+        [scope.get_current_value(v) for v in variables]
+        for variables in _groups(trainer, state)
+    )
+    return logs, state
+
+
+def guard(trainer, function, check=None):
+    """Makes `function(state, iterator)` keep the model when it fails.
+
+    Keras moves the values out of the variables while it trains; an error in
+    a step would leave the model without them. `check(logs)` may raise too.
+    """
+
+    def guarded(state, iterator):
+        try:
+            logs, new_state = function(state, iterator)
+        except BaseException:
+            if not any(v.is_deleted() for group in state for v in group):
+                assign(_pairs(trainer, state))
+            raise
+        if check is not None:
+            try:
+                check(logs)
+            except Exception:
+                assign(_pairs(trainer, new_state))
+                raise
+        return logs, new_state
+
+    return guarded
+
+
+def _pairs(trainer, state):
+    return [
+        pair
+        for variables, values in zip(
+            _groups(trainer, state), state, strict=True
+        )
+        for pair in zip(variables, values, strict=True)
+    ]
+
+
+def _groups(trainer, state):
+    """The variables whose values make up `state`, in Keras' order.
+
+    The optimizer's are part of it in training, not in evaluation.
+    """
+    groups = [
+        trainer.trainable_variables,
+        trainer.non_trainable_variables,
+        trainer.metrics_variables,
+    ]
+    if len(state) == 4:
+        groups.insert(2, trainer.optimizer.variables)
+    return groups

@@ -1,0 +1,66 @@
+"""Scopes in which Keras variables read as other tensors.
+
+Keras offers `keras.StatelessScope`: while it is open, variables read from a
+mapping and writes land in that mapping. One scope hides the one around it,
+though, which is what a gradient inside a gradient must not do. `Scope` looks
+through to the scope around it and can hand its writes on when it closes.
+"""
+
+import keras
+
+
+class Scope(keras.StatelessScope):
+    """A stateless scope that sees the scope around it.
+
+    Args:
+        state_mapping: Pairs `(variable, tensor)`: what these variables read
+            as inside the scope. Writes to them stay inside the scope.
+    """
+
+    def __init__(self, state_mapping=()):
+        super().__init__(list(state_mapping), collect_losses=True)
+        self._substituted = set(self.state_mapping)
+        self._written = {}
+
+    def __enter__(self):
+        super().__enter__()
+        if self.original_scope is not None:
+            # `add_loss` values of the surrounding scope stay readable here.
+            self.losses = list(self.original_scope.losses)
+        return self
+
+    def get_current_value(self, variable):
+        value = super().get_current_value(variable)
+        if value is None and self.original_scope is not None:
+            return self.original_scope.get_current_value(variable)
+        # Keras computes weight regularization from this very method and
+        # expects a tensor, so the stored value is the last resort.
+        return variable._value if value is None else value
+
+    def add_update(self, update):
+        super().add_update(update)
+        variable = update[0]
+        if id(variable) not in self._substituted:
+            self._written[id(variable)] = variable
+
+    def writes(self):
+        """Pairs `(variable, value)` written to variables not substituted."""
+        return [
+            (variable, self.state_mapping[key])
+            for key, variable in self._written.items()
+        ]
+
+
+def assign(pairs):
+    """Assigns each value to its variable in the scope that is open now."""
+    for variable, value in pairs:
+        variable.assign(value)
+
+
+class substituted(Scope):
+    """The scope behind `autodiff.substitute`: hands its writes on at exit."""
+
+    def __exit__(self, exception_type, *details):
+        super().__exit__(exception_type, *details)
+        if exception_type is None:
+            assign(self.writes())

@@ -1,0 +1,117 @@
+"""The PyTorch adapter: gradients by `torch.autograd.grad`.
+
+A training step runs without recording; only a differentiated function
+records, so what a step computes outside of one is a constant, as on the
+other backends. Graphs for higher orders are kept only inside another
+differentiated function.
+"""
+
+import contextlib
+import threading
+
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_map_only
+
+from keras_dl.backend.scope import substituted
+
+name = "torch"
+
+_nesting = threading.local()
+
+
+def value_and_gradients(fn, tensors):
+    """Evaluates `fn(tensors) -> (value, aux)` and d value / d tensors.
+
+    Returns:
+        `((value, aux), gradients)`; a gradient is `None` where `value` does
+        not depend on the tensor.
+    """
+    with _differentiated() as nested:
+        tensors = [_fresh(tensor) for tensor in tensors]
+        value, aux = fn(tensors)
+        return _gradients(value, aux, tensors, nested)
+
+
+def variable_gradients(fn, variables):
+    """Like `value_and_gradients`, of `fn()` by the variables that it reads."""
+    with _differentiated() as nested:
+        sources = [variable.value for variable in variables]
+        if not nested and all(s.requires_grad for s in sources):
+            value, aux = fn()
+        else:
+            # Fresh views, so that what an outer function computed from the
+            # same variables is a constant here.
+            sources = [_fresh(source) for source in sources]
+            with substituted(zip(variables, sources, strict=True)):
+                value, aux = fn()
+        return _gradients(value, aux, sources, nested)
+
+
+def _gradients(value, aux, sources, nested):
+    if value.requires_grad:
+        gradients = torch.autograd.grad(
+            value, sources, create_graph=nested, allow_unused=True
+        )
+    else:
+        gradients = [None] * len(sources)
+    if not nested:
+        value, aux = _detach(value), _detach(aux)
+    return (value, aux), list(gradients)
+
+
+@contextlib.contextmanager
+def _differentiated():
+    """Records operations; yields whether this lies inside another one."""
+    depth = getattr(_nesting, "depth", 0)
+    _nesting.depth = depth + 1
+    try:
+        with torch.enable_grad():
+            if depth:
+                # Fused attention has no second derivative, plain has.
+                with sdpa_kernel(SDPBackend.MATH):
+                    yield True
+            else:
+                yield False
+    finally:
+        _nesting.depth = depth
+
+
+def _fresh(tensor):
+    if tensor.requires_grad:
+        return tensor.view_as(tensor)
+    return tensor.detach().requires_grad_()
+
+
+def _detach(structure):
+    return tree_map_only(torch.Tensor, torch.Tensor.detach, structure)
+
+
+def densify(gradient):
+    """Keras uses dense gradients only on PyTorch."""
+    return gradient
+
+
+def apply_gradients(optimizer, gradients, variables):
+    """Applies `gradients` to `variables` by `optimizer`."""
+    with torch.no_grad():
+        optimizer.apply(gradients, variables)
+
+
+def run_step(trainer, step, data):
+    """Runs the stateful `step(data)` as Keras' PyTorch trainer expects."""
+    with torch.no_grad():
+        return step(data)
+
+
+def guard(trainer, function, check=None):
+    """Lets `check(logs)` look at what `function` returns."""
+    if check is None:
+        return function
+
+    def guarded(data):
+        logs = function(data)
+        check(logs)
+        return logs
+
+    return guarded
