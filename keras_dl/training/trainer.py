@@ -508,7 +508,8 @@ class Trainer(keras.Model):
             store[_SEEDS] = np.stack(states)
 
     def load_own_variables(self, store):
-        own = dict(store.items())
+        names = list(store.keys())
+        own = {name: store[name] for name in names}
         saved = own.pop(_SEEDS, None)
         states = self._seed_states()
         if saved is not None and len(saved) != len(states):
