@@ -24,8 +24,10 @@ apply_gradients = _adapter.apply_gradients
 densify = _adapter.densify
 guard = _adapter.guard
 run_step = _adapter.run_step
+share = _adapter.share
 value_and_gradients = _adapter.value_and_gradients
 variable_gradients = _adapter.variable_gradients
+whole = _adapter.whole
 
 __all__ = [
     "Scope",
@@ -34,7 +36,9 @@ __all__ = [
     "guard",
     "name",
     "run_step",
+    "share",
     "substituted",
     "value_and_gradients",
     "variable_gradients",
+    "whole",
 ]

@@ -38,8 +38,11 @@ class Scope(keras.StatelessScope):
         return variable._value if value is None else value
 
     def add_update(self, update):
-        super().add_update(update)
-        variable = update[0]
+        variable, value = update
+        if isinstance(value, keras.Variable):
+            # Keras' TensorFlow variables come unread: take the value of now.
+            value = keras.ops.copy(value.value)
+        super().add_update((variable, value))
         if id(variable) not in self._substituted:
             self._written[id(variable)] = variable
 

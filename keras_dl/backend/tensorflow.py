@@ -2,7 +2,11 @@
 
 import tensorflow as tf
 
+from keras_dl.backend import tensorflow_replicas
+
 name = "tensorflow"
+share = tensorflow_replicas.share
+whole = tensorflow_replicas.whole
 
 
 def value_and_gradients(fn, tensors):

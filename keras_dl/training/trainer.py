@@ -231,11 +231,12 @@ class Trainer(keras.Model):
             `(loss, gradients)`, or `((loss, aux), gradients)`; a gradient is
             `None` where the loss does not depend on the variable.
         """
+        optimizer_ = self._optimizer_named(optimizer)
         result, gradients = autodiff._variable_gradients(
             loss_fn,
             self._variables_to_update(variables, optimizer),
             has_aux,
-            scale=self._optimizer_named(optimizer).scale_loss,
+            scale=lambda loss: optimizer_.scale_loss(backend.share(loss)),
         )
         self._compiled.minimized.append(result[0])
         return (result if has_aux else result[0]), gradients
@@ -416,7 +417,11 @@ class Trainer(keras.Model):
                 check_logs(logs, step)
                 metric_names = {m.name for m in self._own_metrics()}
                 metric_names.update(self._metric_results())
-                plain = {k: v for k, v in logs.items() if k not in metric_names}
+                plain = {
+                    name: backend.whole(value)
+                    for name, value in logs.items()
+                    if name not in metric_names
+                }
                 means.update_state(plain, batch_size(data))
                 means.metric_names = [k for k in logs if k in metric_names]
             if self._compiled.minimized:

@@ -1,0 +1,84 @@
+"""One backend's process: `python -m keras_dl.testing.worker FOLDER`.
+
+It reads and writes plain NumPy and JSON files in the folder that it is given.
+"""
+
+import importlib
+import importlib.util
+import json
+import pathlib
+import sys
+
+import keras
+import numpy as np
+
+from keras_dl.testing.measure import measure
+
+
+def load_case(spec):
+    """Finds the case function `module:name` or `file.py:name`; calls it."""
+    where, _, name = spec.rpartition(":")
+    if where.endswith(".py"):
+        path = pathlib.Path(where).resolve()
+        sys.path.insert(0, str(path.parent))
+        found = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(found)
+        sys.modules[path.stem] = module
+        found.loader.exec_module(module)
+    else:
+        sys.path.insert(0, "")
+        module = importlib.import_module(where)
+    return getattr(module, name)()
+
+
+def main(folder):
+    """Measures each case of `cases.json`, in order, into a folder of its own.
+
+    The first backend's process also leaves there what each case started from.
+    """
+    folder = pathlib.Path(folder)
+    specs = json.loads((folder / "cases.json").read_text())
+    for i, spec in enumerate(specs):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(0)
+        try:
+            _measure_into(folder / str(i), load_case(spec))
+        except Exception as error:
+            error.add_note(f"(in the case {spec})")
+            raise
+
+
+def _measure_into(folder, case):
+    backend = keras.backend.backend()
+    start = folder / "start.npz"
+    if start.exists():
+        with np.load(start) as arrays:
+            inputs = _numbered_arrays(arrays, "input")
+            weights = _numbered_arrays(arrays, "weight")
+    else:
+        inputs, weights = [np.asarray(a) for a in case.inputs], None
+    tensors, weights, seconds = measure(case, tuple(inputs), weights)
+    if not start.exists():
+        _save(start, input=inputs, weight=weights)
+    _save(folder / f"{backend}.npz", tensor=list(tensors.values()))
+    about = {"names": list(tensors), "seconds": seconds}
+    (folder / f"{backend}.json").write_text(json.dumps(about))
+
+
+def _save(path, **arrays):
+    """Saves lists of arrays under numbered names."""
+    numbered = {
+        f"{prefix}{i}": array
+        for prefix, listed in arrays.items()
+        for i, array in enumerate(listed)
+    }
+    np.savez(path, **numbered)
+
+
+def _numbered_arrays(arrays, prefix):
+    count = sum(name.startswith(prefix) for name in arrays.files)
+    return [arrays[f"{prefix}{i}"] for i in range(count)]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,64 @@
+"""Whole training histories, compared across backends by the kit."""
+
+import pytest
+import trainers
+
+from keras_dl.testing import (
+    assert_backends_agree,
+    compare_backends,
+    compare_many,
+)
+from keras_dl.testing.__main__ import main
+
+TOLERANCES = {
+    trainers.dense_case: 1e-5,
+    trainers.second_order_case: 1e-4,
+    trainers.maml_case: 1e-4,
+    trainers.gradient_penalty_case: 1e-4,
+    trainers.input_gradient_case: 1e-4,
+}
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return dict(zip(TOLERANCES, compare_many(list(TOLERANCES)), strict=True))
+
+
+@pytest.mark.parametrize("case", TOLERANCES)
+def test_backends_agree(case, reports):
+    report = reports[case]
+    assert len(report.backends) == 2
+    assert report.worst <= TOLERANCES[case], report
+
+
+def test_a_report_holds_all_that_comes_out(reports):
+    report = reports[trainers.dense_case]
+    names = {row.name for row in report.rows}
+    assert {"output", "gradient by input", "loss of step 10"} <= names
+    assert sum(name.startswith("gradient by dense") for name in names) == 2
+    assert sum(name.endswith("after 10 steps") for name in names) == 2
+    assert all(seconds > 0 for seconds in report.seconds.values())
+    worst = [row.worst for row in report.rows]
+    assert worst == sorted(worst, reverse=True)
+
+
+def test_twenty_steps_are_compared(reports):
+    names = {row.name for row in reports[trainers.maml_case].rows}
+    assert "loss of step 20" in names
+    assert sum(name.endswith("after 20 steps") for name in names) == 6
+
+
+def test_a_difference_is_found_and_named(capsys):
+    with pytest.raises(AssertionError, match="'output' differs by 1"):
+        assert_backends_agree(
+            trainers.disagreeing_case, backends=("jax", "torch")
+        )
+    case = f"{trainers.__file__}:disagreeing_case"
+    assert main([case, "--backends", "jax,torch"]) == 1
+    assert "| output | 5 |" in capsys.readouterr().out
+
+
+def test_an_error_on_a_backend_is_passed_on():
+    with pytest.raises(RuntimeError, match="fails on purpose") as error:
+        compare_backends(trainers.failing_case, backends="jax")
+    assert "failing_case" in str(error.value)
