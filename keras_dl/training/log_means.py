@@ -32,7 +32,10 @@ class LogMeans(keras.metrics.Metric):
                 f"{sorted(self.names)} before, and {sorted(logs)} now."
             )
         weight = ops.cast(sample_weight, "float32")
-        values = [ops.cast(logs[name], "float32") for name in self.names]
+        values = [
+            ops.cast(ops.convert_to_tensor(logs[name]), "float32")
+            for name in self.names
+        ]
         values = ops.stack([*values, ops.ones(())]) * weight
         unused = self.capacity - len(self.names)
         self.sums.assign_add(

@@ -303,6 +303,23 @@ class Trainer(keras.Model):
             )
         return variables
 
+    def compute_loss(
+        self,
+        x=None,
+        y=None,
+        y_pred=None,
+        sample_weight=None,
+        training=True,
+    ):
+        """The compiled loss, with regularization: as `keras.Model`'s.
+
+        Raises:
+            ValueError: If there is a compiled loss, and no `y` for it.
+        """
+        if y is None and self._compile_loss is not None:
+            check_structure(x, self.expects or ("x", "y"), type(self).__name__)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
     # How Keras is met.
 
     def compile(
@@ -493,7 +510,16 @@ class Trainer(keras.Model):
         # The data of a step need not be the input of `call`, with which Keras
         # would build: networks that are built already are enough.
         self._count_as_built()
-        super()._symbolic_build(*args, **kwargs)
+        with self._step_scope():
+            super()._symbolic_build(*args, **kwargs)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # On TensorFlow Keras builds a model while it traces its first step;
+        # `minimize` needs to know the variables before.
+        if self._distribute_strategy is None:
+            self._symbolic_build(iterator=iterator, data_batch=data_batch)
+        else:
+            super()._maybe_symbolic_build(iterator, data_batch)
 
     def _count_as_built(self):
         parts = self._flatten_layers(include_self=False)
