@@ -1,0 +1,23 @@
+"""Settings of the test run: one backend per process, chosen from outside."""
+
+import os
+
+# Compiling takes most of the time of small tests on JAX; what is compiled
+# with less effort is compared with the same oracles.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import pytest
+
+
+def pytest_report_header():
+    """Says which backend runs."""
+    return f"backend: {keras.backend.backend()}, keras {keras.__version__}"
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Makes each test start from the same names and random numbers."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
