@@ -2,6 +2,13 @@
 
 import keras
 
+_OF_BATCHES = (
+    "on_batch_begin",
+    "on_batch_end",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+)
+
 
 class ForOptimizer(keras.callbacks.Callback):
     """Lets a callback see one of a trainer's named optimizers as the only one.
@@ -35,7 +42,7 @@ class ForOptimizer(keras.callbacks.Callback):
                 "`callback` must be a `keras.callbacks.Callback`. "
                 f"Received: {callback!r}"
             )
-        for hook in ("on_train_batch_begin", "on_train_batch_end"):
+        for hook in _OF_BATCHES:
             own = getattr(type(callback), hook)
             if own is not getattr(keras.callbacks.Callback, hook):
                 raise ValueError(

@@ -106,11 +106,9 @@ def difference(actual, expected):
     if not expected.size:
         return 0.0
     actual, expected = actual.astype("float64"), expected.astype("float64")
-    gap = np.where(
-        (actual == expected) | (np.isnan(actual) & np.isnan(expected)),
-        0.0,
-        np.abs(actual - expected),
-    )
+    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    with np.errstate(invalid="ignore"):
+        gap = np.where(same, 0.0, np.abs(actual - expected))
     gap = float(np.max(gap / (_size(expected) or 1.0)))
     return float("inf") if np.isnan(gap) else gap
 

@@ -553,6 +553,25 @@ class Trainer(keras.Model):
             for state, value in zip(states, np.array(saved), strict=True):
                 state.assign(value)
 
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """As `keras.Model.load_weights`, but all or nothing.
+
+        A file that does not fit, in a layer or in an optimizer, leaves the
+        trainer as it was.
+        """
+        variables = [*self.variables, *self._optimizer_state()]
+        before = [np.array(ops.convert_to_numpy(v)) for v in variables]
+        try:
+            super().load_weights(filepath, skip_mismatch, **kwargs)
+        except Exception:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+            raise
+
+    def _optimizer_state(self):
+        optimizer = getattr(self, "optimizer", None)
+        return [] if optimizer is None else optimizer.variables
+
     def get_config(self):
         config = super().get_config()
         config["network"] = keras.saving.serialize_keras_object(self.network)
