@@ -19,5 +19,5 @@ def pytest_report_header():
 @pytest.fixture(autouse=True)
 def seeded():
     """Makes each test start from the same names and random numbers."""
-    keras.backend.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
