@@ -34,6 +34,8 @@ class _Compiled:
     # The logs that are minimized losses, checked after the first step.
     loss_names: tuple = ()
     first_step_passed: bool = False
+    # The names of metrics, whose results are logged as they are.
+    metric_names: set | None = None
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -432,8 +434,7 @@ class Trainer(keras.Model):
             with self._step_scope():
                 logs = step(data)
                 check_logs(logs, step)
-                metric_names = {m.name for m in self._own_metrics()}
-                metric_names.update(self._metric_results())
+                metric_names = self._metric_names()
                 plain = {
                     name: backend.whole(value)
                     for name, value in logs.items()
@@ -465,6 +466,12 @@ class Trainer(keras.Model):
 
     def _own_metrics(self):
         return [m for m in self.metrics if not isinstance(m, LogMeans)]
+
+    def _metric_names(self):
+        if self._compiled.metric_names is None:
+            names = {metric.name for metric in self._own_metrics()}
+            self._compiled.metric_names = names | set(self._metric_results())
+        return self._compiled.metric_names
 
     def _metric_results(self):
         results = {}

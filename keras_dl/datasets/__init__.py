@@ -1,0 +1,7 @@
+"""Datasets that work offline, and TensorFlow Datasets by name."""
+
+from keras_dl.datasets.batches import Batches
+from keras_dl.datasets.catalog import load, names
+from keras_dl.datasets.splits import Info, Split, Splits
+
+__all__ = ["Batches", "Info", "Split", "Splits", "load", "names"]

@@ -1,0 +1,32 @@
+"""Checks of arguments that several datasets share."""
+
+import numbers
+
+
+def check_integer(name, value, minimum, maximum=None):
+    """Returns `value` as an int, or says which argument is wrong and why."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    too_big = maximum is not None and whole and value > maximum
+    if not whole or value < minimum or too_big:
+        upper = "" if maximum is None else f" and at most {maximum}"
+        raise ValueError(
+            f"`{name}` must be an integer of at least {minimum}{upper}. "
+            f"Received: {name}={value!r}."
+        )
+    return int(value)
+
+
+def check_seed(seed):
+    """Returns `seed` if NumPy's frozen generator takes it."""
+    return check_integer("seed", seed, minimum=0, maximum=2**32 - 1)
+
+
+def check_fraction(name, value):
+    """Returns `value` if it is a fraction in [0, 1)."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 <= value < 1:
+        raise ValueError(
+            f"`{name}` must be a number of at least 0 and below 1: the "
+            f"fraction of the examples. Received: {name}={value!r}."
+        )
+    return float(value)
