@@ -10,6 +10,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import pytest
 
+# The plugin that gives `backends_agree` and the option `--backends`.
+pytest_plugins = ["keras_dl.testing.plugin"]
+
 
 def pytest_report_header():
     """Says which backend runs."""

@@ -3,11 +3,7 @@
 import pytest
 import trainers
 
-from keras_dl.testing import (
-    assert_backends_agree,
-    compare_backends,
-    compare_many,
-)
+from keras_dl.testing import compare_backends, compare_many
 from keras_dl.testing.__main__ import main
 
 TOLERANCES = {
@@ -48,11 +44,9 @@ def test_twenty_steps_are_compared(reports):
     assert sum(name.endswith("after 20 steps") for name in names) == 6
 
 
-def test_a_difference_is_found_and_named(capsys):
+def test_a_difference_is_found_and_named(capsys, backends_agree):
     with pytest.raises(AssertionError, match="'output' differs by 1"):
-        assert_backends_agree(
-            trainers.disagreeing_case, backends=("jax", "torch")
-        )
+        backends_agree(trainers.disagreeing_case, backends=("jax", "torch"))
     case = f"{trainers.__file__}:disagreeing_case"
     assert main([case, "--backends", "jax,torch"]) == 1
     assert "| output | 5 |" in capsys.readouterr().out

@@ -48,6 +48,8 @@ def test_splits_hold_every_example_once(name):
 @pytest.mark.parametrize("name", TABLES)
 def test_sizes_and_types(name):
     data = datasets.load(name)
+    assert isinstance(data, datasets.Splits)
+    assert isinstance(data.info, datasets.Info)
     total = len(whole(name).x)
     assert len(data.validation) == round(0.1 * total)
     assert len(data.test) == round(0.2 * total)
