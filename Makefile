@@ -36,7 +36,7 @@ quickstart: $(VENV)/.first-$(BACKEND)
 
 # Two at a time; each backend in its own process.
 test: $(VENV)/.all
-	$(MAKE) --no-print-directory -j2 --output-sync=target $(BACKENDS:%=test-%) test-across
+	$(MAKE) --no-print-directory -k -j2 --output-sync=target $(BACKENDS:%=test-%) test-across
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.all
 	KERAS_BACKEND=$* $(VENV)/bin/python -m pytest tests --ignore=tests/across

@@ -167,7 +167,7 @@ def variable_gradients(fn, variables, has_aux=False, unconnected="zero"):
     ]
     if unconnected == "zero":
         gradients = [
-            ops.zeros_like(v) if gradient is None else gradient
+            ops.zeros(v.shape, v.dtype) if gradient is None else gradient
             for gradient, v in zip(gradients, variables, strict=True)
         ]
     return result if has_aux else result[0], gradients

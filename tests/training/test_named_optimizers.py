@@ -74,7 +74,9 @@ def test_keras_scheduler_sets_and_logs_all_rates():
 
 
 def test_schedules_of_each_optimizer_advance_by_themselves():
-    schedule = keras.optimizers.schedules.PiecewiseConstantDecay([1], [1e-2, 0])
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+        [1], [0.1, 0.0]
+    )
     trainer = trainer_with(keras.optimizers.SGD(schedule), "sgd")
     trainer.fit(X, batch_size=6, verbose=0)
     generator = trainer.generator.get_weights()
