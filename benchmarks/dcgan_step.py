@@ -1,0 +1,212 @@
+"""A DCGAN training step beside the same step written by hand.
+
+Ours: Keras layers in a `keras_dl.Trainer` with two named optimizers, written
+once. The peers: pure JAX (pytrees, one jit, donated state), pure TensorFlow
+(tf.Module, tf.function, the fused Adam operation) and pure PyTorch
+(nn.Module, channels first, torch.optim.Adam), in `hand_written/`.
+
+Both draw fresh noise for each of the two phases, make the discriminator's
+fake images outside of its loss, run the generator twice and the discriminator
+three times a step. Kernels are 4x4, so that "same" padding is symmetric and
+one operation in every framework. On PyTorch our model is channels first, as
+the peer is; a second row shows Keras' default, channels last. On
+TensorFlow both run without XLA, which is what `fit` chooses on a CPU, and the
+faster there for both.
+
+Before the timing, without dropout and from copied weights, the two losses of
+the first three steps must agree, and the numbers of parameters must be equal.
+"bare" rows leave out what `fit` adds, its start among it: the compiled step.
+
+    KERAS_BACKEND=jax python -m benchmarks.dcgan_step [--quick]
+"""
+
+import importlib
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+import keras_dl
+from benchmarks._models import (
+    BACKEND,
+    Batches,
+    bare_step,
+    hand_loop,
+    jit_compile,
+    under_fit,
+)
+from benchmarks._timing import arguments, interleave, print_header
+
+TARGET = {"jax": 1.05, "tensorflow": 1.05, "torch": 1.15}[BACKEND]
+BATCH, LATENT = 64, 100
+
+
+class GAN(keras_dl.Trainer):
+    """A generator and a discriminator, each with its own optimizer."""
+
+    def __init__(self, generator, discriminator):
+        super().__init__(generator)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.cross_entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+        self.seed = keras.random.SeedGenerator(0)
+
+    def noise(self, count):
+        """Fresh noise, for either phase of a step."""
+        return keras.random.normal((count, LATENT), seed=self.seed)
+
+    def training_step(self, images):
+        count = ops.shape(images)[0]
+        images_made = self.generator(self.noise(count), training=True)
+
+        def discriminator_loss():
+            real = self.discriminator(images, training=True)
+            fake = self.discriminator(images_made, training=True)
+            return self.cross_entropy(
+                ops.ones_like(real), real
+            ) + self.cross_entropy(ops.zeros_like(fake), fake)
+
+        d_loss = self.minimize(discriminator_loss, optimizer="discriminator")
+        noise = self.noise(count)
+
+        def generator_loss():
+            fake = self.discriminator(
+                self.generator(noise, training=True), training=True
+            )
+            return self.cross_entropy(ops.ones_like(fake), fake)
+
+        g_loss = self.minimize(generator_loss, optimizer="generator")
+        return {"d_loss": d_loss, "g_loss": g_loss}
+
+
+class KnownNoise(GAN):
+    """The same, with the noise given beside the images."""
+
+    def training_step(self, data):
+        images, *self.noises = data
+        return super().training_step(images)
+
+    def noise(self, count):
+        return self.noises.pop(0)
+
+
+def networks(dropout, data_format):
+    """The generator and the discriminator, of Keras layers."""
+    first = data_format == "channels_first"
+    conv = {
+        "kernel_size": 4,
+        "strides": 2,
+        "padding": "same",
+        "data_format": data_format,
+    }
+    generator = keras.Sequential(
+        [
+            keras.Input((LATENT,)),
+            layers.Dense(7 * 7 * 128, use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.Reshape((128, 7, 7) if first else (7, 7, 128)),
+            layers.Conv2DTranspose(64, use_bias=False, **conv),
+            layers.BatchNormalization(axis=1 if first else -1),
+            layers.ReLU(),
+            layers.Conv2DTranspose(1, activation="tanh", **conv),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input((1, 28, 28) if first else (28, 28, 1)),
+            layers.Conv2D(64, **conv),
+            layers.LeakyReLU(0.2),
+            layers.Dropout(dropout),
+            layers.Conv2D(128, **conv),
+            layers.LeakyReLU(0.2),
+            layers.Dropout(dropout),
+            # As the data lie: the order does not matter to what follows.
+            layers.Reshape((7 * 7 * 128,)),
+            layers.Dense(1),
+        ]
+    )
+    return generator, discriminator
+
+
+def gan(dropout=0.3, data_format=None, kind=GAN, **compile_arguments):
+    """Ours, compiled."""
+    trainer = kind(*networks(dropout, data_format or best_format()))
+    trainer.compile(
+        optimizer={
+            name: keras.optimizers.Adam(2e-4, beta_1=0.5)
+            for name in ("generator", "discriminator")
+        },
+        **compile_arguments,
+    )
+    return trainer
+
+
+def best_format():
+    """The layout that the backend's own convolutions prefer."""
+    return "channels_first" if BACKEND == "torch" else "channels_last"
+
+
+def by_hand(trainer, dropout=0.3):
+    """The peer for this backend, with `trainer`'s weights."""
+    module = importlib.import_module(f"benchmarks.hand_written.dcgan_{BACKEND}")
+    return module.DCGAN(
+        trainer.generator.get_weights(),
+        trainer.discriminator.get_weights(),
+        dropout,
+    )
+
+
+def images(data_format, count=16):
+    """Batches of noise in the place of images."""
+    rng = np.random.default_rng(0)
+    first = data_format == "channels_first"
+    shape = (1, 28, 28) if first else (28, 28, 1)
+    pixels = rng.uniform(-1, 1, size=(count, BATCH, *shape))
+    return Batches(pixels.astype("float32"))
+
+
+def check_peer(steps=3):
+    """Without dropout both must compute the same, and be of one size."""
+    trainer = gan(dropout=0.0, kind=KnownNoise)
+    peer = by_hand(trainer, dropout=0.0)
+    count = sum(int(np.prod(v.shape)) for v in trainer.trainable_variables)
+    assert count == peer.parameter_count(), (count, peer.parameter_count())
+    rng = np.random.default_rng(1)
+    for pixels in images(best_format(), steps).arrays[0]:
+        noise = rng.normal(size=(2, BATCH, LATENT)).astype("float32")
+        batch = Batches(pixels[None], noise[:1], noise[1:])
+        logs = under_fit(trainer, batch)(1)
+        batch, *noise = batch.tensors[0]
+        np.testing.assert_allclose(
+            [logs["d_loss"], logs["g_loss"]],
+            [float(loss) for loss in peer.step(batch, tuple(noise))],
+            atol=1e-4,
+        )
+
+
+def compare(what, quick, data_format=None):
+    """Times ours beside the peer, under `fit` and as a bare step."""
+    steps, blocks = (2, 2) if quick else (20, 8)
+    trainer = gan(data_format=data_format, **jit_compile(False))
+    peer = hand_loop(by_hand(gan()), images(best_format()))
+    batches = images(data_format or best_format())
+    ours = under_fit(trainer, batches)
+    interleave(what, BACKEND, ours, peer, blocks, steps, TARGET)
+    steps, blocks = (2, 2) if quick else (5, 24)
+    ours = bare_step(trainer, batches)
+    interleave(f"{what}, bare", BACKEND, ours, peer, blocks, steps, TARGET)
+
+
+def main():
+    quick = arguments(__doc__).quick
+    print_header()
+    keras.utils.set_random_seed(0)
+    check_peer()
+    compare("DCGAN", quick)
+    if BACKEND == "torch":
+        compare("DCGAN, channels last", quick, data_format="channels_last")
+
+
+if __name__ == "__main__":
+    main()

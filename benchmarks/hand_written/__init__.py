@@ -1,0 +1,1 @@
+"""The peers: the same training steps, written by hand for one framework."""
