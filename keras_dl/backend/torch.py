@@ -84,6 +84,14 @@ def _fresh(tensor):
 
 
 def _detach(structure):
+    # The common cases by hand: the general function costs more than a
+    # small layer.
+    if structure is None:
+        return None
+    if isinstance(structure, torch.Tensor):
+        return structure.detach()
+    if type(structure) is tuple:
+        return tuple(map(_detach, structure))
     return tree_map_only(torch.Tensor, torch.Tensor.detach, structure)
 
 

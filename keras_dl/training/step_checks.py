@@ -23,6 +23,7 @@ def tidied(data):
 
 
 def check_structure(data, expects, owner):
+    """Refuses data that lacks a part that the step expects, or has more."""
     parts = list(data) if isinstance(data, (tuple, list)) else [data]
     required = [name for name in expects if not name.endswith("?")]
     if len(required) <= len(parts) <= len(expects):
@@ -41,6 +42,7 @@ def check_structure(data, expects, owner):
 
 
 def check_logs(logs, step):
+    """Refuses what is not a dict of scalars."""
     if not isinstance(logs, dict):
         raise TypeError(
             f"`{step.__qualname__}` must return a dict of scalars. "
@@ -56,6 +58,10 @@ def check_logs(logs, step):
 
 
 def batch_size(data):
+    """The length of the first tensor in `data`, 1 if there is none."""
+    first = data[0] if type(data) is tuple else data
+    if len(getattr(first, "shape", ())) > 0:  # at once, without a search
+        return ops.shape(first)[0]
     for leaf in tree.flatten(data):
         if leaf is not None and len(leaf.shape) > 0:
             return ops.shape(leaf)[0]
