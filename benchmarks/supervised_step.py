@@ -67,9 +67,9 @@ def tiny():
 
 # Name: the network with its data, steps in a block, blocks.
 CASES = {
-    "MLP 784-512-512-10": (mlp, 50, 20),
-    "CNN 28x28": (cnn, 20, 20),
-    "tiny MLP 16-32-1": (tiny, 200, 20),
+    "MLP 784-512-512-10": (mlp, 40, 12),
+    "CNN 28x28": (cnn, 10, 10),
+    "tiny MLP 16-32-1": (tiny, 200, 12),
 }
 
 
