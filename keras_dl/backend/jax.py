@@ -125,7 +125,8 @@ def guard(trainer, function, check=None):
     """Makes `function(state, iterator)` keep the model when it fails.
 
     Keras moves the values out of the variables while it trains; an error in
-    a step would leave the model without them. `check(logs)` may raise too.
+    a step would leave the model without them. They are put back, unless the
+    step had begun to run and gave up its inputs. `check(logs)` may raise too.
     """
 
     def guarded(state, iterator):
