@@ -16,7 +16,7 @@ FLOORS = [
     {"backend"},
     {"autodiff"},
     {"layers", "losses", "metrics", "optimizers", "text", "datasets"},
-    {"callbacks", "training", "compression"},
+    {"callbacks", "training", "generation", "compression"},
     {"testing", "applications"},
 ]
 

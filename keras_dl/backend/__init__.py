@@ -4,6 +4,7 @@ import importlib
 
 import keras
 
+from keras_dl.backend.nesting import differentiated_twice
 from keras_dl.backend.scope import Scope, substituted
 
 _SUPPORTED = ("jax", "tensorflow", "torch")
@@ -22,7 +23,9 @@ _adapter = importlib.import_module(
 name = _adapter.name
 apply_gradients = _adapter.apply_gradients
 densify = _adapter.densify
+gru = _adapter.gru
 guard = _adapter.guard
+lstm = _adapter.lstm
 run_step = _adapter.run_step
 share = _adapter.share
 value_and_gradients = _adapter.value_and_gradients
@@ -33,7 +36,10 @@ __all__ = [
     "Scope",
     "apply_gradients",
     "densify",
+    "differentiated_twice",
+    "gru",
     "guard",
+    "lstm",
     "name",
     "run_step",
     "share",

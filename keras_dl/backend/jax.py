@@ -10,9 +10,19 @@ import warnings
 import jax
 import keras
 
+from keras_dl.backend import loops
+from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import Scope, assign, substituted
 
 name = "jax"
+
+
+def scan(step, carry, xs, reverse=False):
+    """`jax.lax.scan`: `step(carry, x) -> (carry, y)` over the first axis."""
+    return jax.lax.scan(step, carry, xs, reverse=reverse)
+
+
+lstm, gru = loops.make(scan, jax.jit, jax.jit)
 
 
 def value_and_gradients(fn, tensors):
@@ -35,9 +45,10 @@ def value_and_gradients(fn, tensors):
         written[:] = [variable for variable, _ in scope.writes()]
         return value, (aux, [value for _, value in scope.writes()])
 
-    (value, (aux, values)), gradients = jax.value_and_grad(pure, has_aux=True)(
-        tensors
-    )
+    with differentiated():
+        (value, (aux, values)), gradients = jax.value_and_grad(
+            pure, has_aux=True
+        )(tensors)
     assign(zip(written, values, strict=True))
     gradients = [
         gradient if key in connected else None

@@ -2,11 +2,56 @@
 
 import tensorflow as tf
 
-from keras_dl.backend import tensorflow_replicas
+from keras_dl.backend import loops, tensorflow_replicas
+from keras_dl.backend.nesting import differentiated
 
 name = "tensorflow"
 share = tensorflow_replicas.share
 whole = tensorflow_replicas.whole
+
+
+def scan(step, carry, xs, reverse=False):
+    """`step(carry, x) -> (carry, y)` over the first axis, results stacked."""
+    steps = xs[0].shape[0] or tf.shape(xs[0])[0]
+    arrays = [
+        tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]).unstack(x)
+        for x in xs
+    ]
+    first = tuple(array.read(steps - 1 if reverse else 0) for array in arrays)
+    stacks = tuple(
+        tf.TensorArray(y.dtype, steps, element_shape=y.shape)
+        for y in step(carry, first)[1]
+    )
+
+    def body(t, carry, stacks):
+        at = steps - 1 - t if reverse else t
+        carry, ys = step(carry, tuple(array.read(at) for array in arrays))
+        written = (s.write(at, y) for s, y in zip(stacks, ys, strict=True))
+        return t + 1, carry, tuple(written)
+
+    _, carry, stacks = tf.while_loop(
+        lambda t, *_: t < steps,
+        body,
+        (0, carry, stacks),
+        maximum_iterations=steps,
+    )
+    return carry, tuple(stack.stack() for stack in stacks)
+
+
+def jit(fn):
+    """Compiles a function of tensors by XLA, for each shape that comes."""
+    return tf.function(fn, jit_compile=True)
+
+
+def _hidden(fn):
+    """Hides a compiled function from eager tapes.
+
+    Their gradient is given apart, and XLA cannot hand over what tapes keep.
+    """
+    return lambda *inputs: fn(*map(tf.stop_gradient, inputs))
+
+
+lstm, gru = loops.make(scan, lambda fn: _hidden(jit(fn)), jit)
 
 
 def value_and_gradients(fn, tensors):
@@ -16,7 +61,10 @@ def value_and_gradients(fn, tensors):
         `((value, aux), gradients)`; a gradient is `None` where `value` does
         not depend on the tensor.
     """
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with (
+        differentiated(),
+        tf.GradientTape(watch_accessed_variables=False) as tape,
+    ):
         # Fresh tensors, so that nothing computed outside counts.
         tensors = [tf.identity(tensor) for tensor in tensors]
         tape.watch(tensors)
@@ -28,7 +76,10 @@ def variable_gradients(fn, variables):
     """Like `value_and_gradients`, of `fn()` by the variables that it reads."""
     # Inside `substitute` the values are tensors, else `tf.Variable`s.
     sources = [variable.value for variable in variables]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
+    with (
+        differentiated(),
+        tf.GradientTape(watch_accessed_variables=False) as tape,
+    ):
         tape.watch(sources)
         value, aux = fn()
     return (value, aux), tape.gradient(value, sources)

@@ -7,17 +7,18 @@ differentiated function.
 """
 
 import contextlib
-import threading
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
+from keras_dl.backend import torch_recurrent
+from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import substituted
 
 name = "torch"
-
-_nesting = threading.local()
+lstm = torch_recurrent.lstm
+gru = torch_recurrent.gru
 
 
 def value_and_gradients(fn, tensors):
@@ -63,18 +64,13 @@ def _gradients(value, aux, sources, nested):
 @contextlib.contextmanager
 def _differentiated():
     """Records operations; yields whether this lies inside another one."""
-    depth = getattr(_nesting, "depth", 0)
-    _nesting.depth = depth + 1
-    try:
-        with torch.enable_grad():
-            if depth:
-                # Fused attention has no second derivative, plain has.
-                with sdpa_kernel(SDPBackend.MATH):
-                    yield True
-            else:
-                yield False
-    finally:
-        _nesting.depth = depth
+    with torch.enable_grad(), differentiated() as nested:
+        if nested:
+            # Fused attention has no second derivative, plain has.
+            with sdpa_kernel(SDPBackend.MATH):
+                yield True
+        else:
+            yield False
 
 
 def _fresh(tensor):

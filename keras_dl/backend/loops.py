@@ -1,0 +1,202 @@
+"""LSTM and GRU over whole sequences, for frameworks that compile loops.
+
+What does not depend on the state is done for all steps in one product, before
+the loop: the projection of the inputs; and after it: the gradients of the
+weights. So the loop itself multiplies by the recurrent kernel alone, once
+forward and once backward. Time is the first axis in here.
+
+The logistic function is taken by tanh, sigmoid(x) = (1 + tanh(x / 2)) / 2,
+which XLA computes several times faster on CPU.
+"""
+
+from keras import ops
+
+
+def make(scan, compile_forward, compile_backward):
+    """The adapter functions `lstm` and `gru`, by a framework's own loop.
+
+    Args:
+        scan: `scan(step, carry, xs, reverse)`, see the adapters.
+        compile_forward: Compiles a function of tensors.
+        compile_backward: Likewise, the function that gives its gradient.
+    """
+    loops = {}
+    for cell in (_lstm, _gru):
+        forward, backward = cell(scan)
+        loops[cell] = _differentiable(
+            compile_forward(forward), compile_backward(backward)
+        )
+
+    def lstm(x, states, kernel, recurrent_kernel, bias, mask):
+        """`(outputs, [h, c])`; see `keras_dl.layers.LSTM`."""
+        x = _project(x, kernel, bias)
+        h, c = states
+        mask = _time_first(mask, x)
+        kernel = ops.copy(recurrent_kernel)  # A tensor, not a variable.
+        outputs, h, c = loops[_lstm](x, mask, h, c, kernel)
+        return ops.swapaxes(outputs, 0, 1), [h, c]
+
+    def gru(x, states, kernel, recurrent_kernel, bias, mask):
+        """`(outputs, [h])`; see `keras_dl.layers.GRU`."""
+        x = _project(x, kernel, bias[0])
+        mask = _time_first(mask, x)
+        kernel = ops.copy(recurrent_kernel)
+        outputs, h = loops[_gru](x, mask, *states, kernel, bias[1])
+        return ops.swapaxes(outputs, 0, 1), [h]
+
+    return lstm, gru
+
+
+def _project(x, kernel, bias):
+    """`x @ kernel + bias` for all steps at once, time first."""
+    batch, steps = ops.shape(x)[:2]
+    flat = ops.reshape(ops.swapaxes(x, 0, 1), (-1, x.shape[-1]))
+    flat = ops.matmul(flat, kernel)
+    if bias is not None:
+        flat = flat + bias
+    return ops.reshape(flat, (steps, batch, kernel.shape[-1]))
+
+
+def _time_first(mask, x):
+    """The mask as numbers of the shape (steps, batch, 1); all ones if none."""
+    if mask is None:
+        return ops.ones((x.shape[0] or ops.shape(x)[0], 1, 1), x.dtype)
+    mask = ops.cast(ops.swapaxes(mask, 0, 1), x.dtype)
+    return ops.expand_dims(mask, -1)
+
+
+def _differentiable(forward, backward):
+    """A function whose gradient is our own.
+
+    `forward(*inputs) -> (results, saved)`; `backward(saved, cotangents,
+    *inputs)` gives the gradients of all inputs.
+    """
+
+    @ops.custom_gradient
+    def function(*inputs):
+        results, saved = forward(*inputs)
+
+        def gradient(*cotangents):
+            if len(cotangents) == 1:  # JAX hands them over in one tuple.
+                (cotangents,) = cotangents
+            return backward(saved, tuple(cotangents), *inputs)
+
+        return results, gradient
+
+    return function
+
+
+def _sigmoid(x):
+    return 0.5 * ops.tanh(0.5 * x) + 0.5
+
+
+def _split(x, parts):
+    return ops.split(x, parts, axis=-1)
+
+
+def _before(first, sequence):
+    """What each step found: the sequence, moved on by one step."""
+    return ops.concatenate([first[None], sequence[:-1]], axis=0)
+
+
+def _product(a, b):
+    """The sum over all steps and rows of the outer products of a and b."""
+    a = ops.reshape(a, (-1, a.shape[-1]))
+    b = ops.reshape(b, (-1, b.shape[-1]))
+    return ops.matmul(ops.transpose(a), b)
+
+
+def _lstm(scan):
+    """i, f, o = sigmoid(.), g = tanh(.); c = f c' + i g; h = o tanh(c)."""
+
+    def forward(x, mask, h, c, kernel):
+        def step(carry, now):
+            h, c = carry
+            x, m = now
+            i, f, g, o = _split(x + ops.matmul(h, kernel), 4)
+            i, f, g, o = _sigmoid(i), _sigmoid(f), ops.tanh(g), _sigmoid(o)
+            new_c = f * c + i * g
+            new_h = o * ops.tanh(new_c)
+            h, c = h + m * (new_h - h), c + m * (new_c - c)
+            return (h, c), (h, c, ops.concatenate([i, f, g, o], -1))
+
+        (last_h, last_c), (hs, cs, gates) = scan(step, (h, c), (x, mask))
+        return (hs, last_h, last_c), (hs, cs, gates)
+
+    def backward(saved, cotangents, x, mask, h, c, kernel):
+        hs, cs, gates = saved
+        d_hs, d_h, d_c = cotangents
+        transposed = ops.transpose(kernel)
+
+        def step(carry, now):
+            d_h, d_c = carry
+            d_out, gates, old_c, m = now
+            i, f, g, o = _split(gates, 4)
+            tanh_c = ops.tanh(f * old_c + i * g)
+            d_h = d_h + d_out
+            d_new_h = m * d_h
+            d_new_c = m * d_c + d_new_h * o * (1 - tanh_c * tanh_c)
+            d_x = ops.concatenate(
+                [
+                    d_new_c * g * i * (1 - i),
+                    d_new_c * old_c * f * (1 - f),
+                    d_new_c * i * (1 - g * g),
+                    d_new_h * tanh_c * o * (1 - o),
+                ],
+                -1,
+            )
+            d_h = ops.matmul(d_x, transposed) + (d_h - d_new_h)
+            d_c = d_new_c * f + (d_c - m * d_c)
+            return (d_h, d_c), (d_x,)
+
+        (d_h, d_c), (d_x,) = scan(
+            step, (d_h, d_c), (d_hs, gates, _before(c, cs), mask), reverse=True
+        )
+        d_kernel = _product(_before(h, hs), d_x)
+        return d_x, ops.zeros_like(mask), d_h, d_c, d_kernel
+
+    return forward, backward
+
+
+def _gru(scan):
+    """z, r = sigmoid(.), n = tanh(x_n + r u_n); h = z h' + (1 - z) n."""
+
+    def forward(x, mask, h, kernel, bias):
+        def step(h, now):
+            x, m = now
+            u = ops.matmul(h, kernel) + bias
+            (x_z, x_r, x_n), (u_z, u_r, u_n) = _split(x, 3), _split(u, 3)
+            z, r = _sigmoid(x_z + u_z), _sigmoid(x_r + u_r)
+            n = ops.tanh(x_n + r * u_n)
+            h = h + m * (1 - z) * (n - h)
+            return h, (h, ops.concatenate([z, r, n, u_n], -1))
+
+        last, (hs, gates) = scan(step, h, (x, mask))
+        return (hs, last), (hs, gates)
+
+    def backward(saved, cotangents, x, mask, h, kernel, bias):
+        hs, gates = saved
+        d_hs, d_h = cotangents
+        transposed = ops.transpose(kernel)
+
+        def step(d_h, now):
+            d_out, gates, old_h, m = now
+            z, r, n, u_n = _split(gates, 4)
+            d_h = d_h + d_out
+            d_new = m * d_h
+            d_z = d_new * (old_h - n) * z * (1 - z)
+            d_n = d_new * (1 - z) * (1 - n * n)
+            d_r = d_n * u_n * r * (1 - r)
+            d_x = ops.concatenate([d_z, d_r, d_n], -1)
+            d_u = ops.concatenate([d_z, d_r, d_n * r], -1)
+            d_h = ops.matmul(d_u, transposed) + d_new * z + (d_h - d_new)
+            return d_h, (d_x, d_u)
+
+        before = _before(h, hs)
+        d_h, (d_x, d_u) = scan(
+            step, d_h, (d_hs, gates, before, mask), reverse=True
+        )
+        d_kernel, d_bias = _product(before, d_u), ops.sum(d_u, axis=(0, 1))
+        return d_x, ops.zeros_like(mask), d_h, d_kernel, d_bias
+
+    return forward, backward

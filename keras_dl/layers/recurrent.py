@@ -1,0 +1,226 @@
+"""`LSTM` and `GRU`: Keras' recurrent layers by one fused kernel."""
+
+import keras
+from keras import ops
+
+from keras_dl import backend
+
+
+class _FusedSequence:
+    """Runs the whole sequence in one kernel, where one fits the arguments."""
+
+    def inner_loop(self, sequences, initial_state, mask, training=False):
+        """What Keras' `RNN.call` runs: `(last output, outputs, states)`."""
+        states = keras.tree.flatten(initial_state)
+        mask = keras.tree.flatten(mask)[0] if mask is not None else None
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            # A masked step counts for nothing, also where it holds NaN.
+            sequences = ops.where(
+                ops.expand_dims(mask, -1), sequences, ops.zeros_like(sequences)
+            )
+        if not self._fits_a_kernel():
+            return super().inner_loop(sequences, states, mask, training)
+        if backend.differentiated_twice():
+            return keras.layers.RNN.inner_loop(
+                self, sequences, states, mask, training
+            )
+        return self._fused(sequences, states, mask, training)
+
+    def _fits_a_kernel(self):
+        cell = self.cell
+        return (
+            self.use_cudnn == "auto"
+            and cell.activation is keras.activations.tanh
+            and cell.recurrent_activation is keras.activations.sigmoid
+            and not self.recurrent_dropout
+            and not self.unroll
+            and not self.zero_output_for_mask
+            and getattr(cell, "reset_after", True)
+            and (cell.use_bias or self._works_without_bias)
+        )
+
+    def _fused(self, x, states, mask, training):
+        cell = self.cell
+        if training and self.dropout:
+            x = x * ops.expand_dims(cell.get_dropout_mask(x[:, 0, :]), 1)
+        if self.go_backwards:
+            x = ops.flip(x, 1)
+            mask = None if mask is None else ops.flip(mask, 1)
+        outputs, states = type(self)._kernel(
+            ops.cast(x, cell.compute_dtype),
+            states,
+            ops.convert_to_tensor(cell.kernel),
+            ops.convert_to_tensor(cell.recurrent_kernel),
+            None if cell.bias is None else ops.convert_to_tensor(cell.bias),
+            mask,
+        )
+        return outputs[:, -1], outputs, states
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class LSTM(_FusedSequence, keras.layers.LSTM):
+    """Long short-term memory: Keras' layer, computed by one fused kernel.
+
+        i, f, o = sigmoid(W x_t + U h_{t-1} + b)    input, forget, output gate
+        g = tanh(W x_t + U h_{t-1} + b)             candidate
+        c_t = f c_{t-1} + i g;   h_t = o tanh(c_t)
+
+    Arguments, variables, initial values and results are those of
+    `keras.layers.LSTM`, and so weights go back and forth (see
+    `fast_recurrent`). Only the way it is computed differs: the inputs of all
+    steps are projected in one product. On PyTorch the rest runs in oneDNN's or
+    cuDNN's kernel, also with a mask; on JAX and TensorFlow in a compiled loop
+    whose gradient gathers the weights' part in one product behind the loop.
+    On TensorFlow the loop is compiled by XLA once for each shape of inputs:
+    sequences of many lengths belong in buckets
+    (`keras_dl.datasets.BucketedBatches`). Inside a second-order gradient
+    (`keras_dl.grad` in `keras_dl.grad`), with other activations, with
+    `recurrent_dropout`, `unroll=True` or `use_cudnn=False`, it runs Keras' own
+    plain loop.
+
+    **Shapes.** `(batch, time, features)` to `(batch, units)`, or
+    `(batch, time, units)` with `return_sequences`; with `return_state` the
+    last `h` and `c`, `(batch, units)` each, follow.
+
+    **Masking.** A masked step changes nothing, whatever it holds, NaN too: the
+    state passes it, and its output is that of the step before, or `h` of the
+    initial state (there Keras has zeros, except on JAX). The mask may have any
+    pattern. With `go_backwards` (and so in
+    `keras.layers.Bidirectional`) the reversed sequence of right-padded rows
+    begins with their padding, and so with nothing.
+
+    Args:
+        units: Size of the state and of the output.
+        **kwargs: As `keras.layers.LSTM`. `use_cudnn`: `"auto"` as described;
+            `True` or `False` leave the choice of the kernel to Keras.
+
+    Call arguments:
+        sequences: Tensor of shape `(batch, time, features)`.
+        initial_state: List of `h` and `c`; zeros by default.
+        mask: Boolean tensor of shape `(batch, time)`, true for real steps.
+        training: Whether `dropout` is active.
+
+    Raises:
+        ValueError: As `keras.layers.LSTM`.
+
+    Example:
+
+    >>> layer = keras_dl.layers.LSTM(8, return_sequences=True)
+    >>> layer(np.ones((2, 5, 3))).shape
+    (2, 5, 8)
+
+    Reference:
+        Hochreiter and Schmidhuber, "Long short-term memory", Neural
+        Computation 9, 1997. The forget gate is of Gers, Schmidhuber and
+        Cummins, 2000. There are no peephole connections.
+    """
+
+    _kernel = staticmethod(backend.lstm)
+    _works_without_bias = True
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class GRU(_FusedSequence, keras.layers.GRU):
+    """Gated recurrent unit: Keras' layer, computed by one fused kernel.
+
+        z, r = sigmoid(W x_t + b + U h_{t-1} + b')  update and reset gate
+        n = tanh(W_n x_t + b_n + r (U_n h_{t-1} + b'_n))
+        h_t = z h_{t-1} + (1 - z) n
+
+    As for `keras_dl.layers.LSTM`, arguments, variables and results are those
+    of the layer of Keras, here `keras.layers.GRU`, and only the way it is
+    computed differs. `reset_after=False` (the reset gate before the product,
+    as the paper has it) and `use_bias=False` run Keras' plain loop.
+
+    **Shapes.** `(batch, time, features)` to `(batch, units)`, or
+    `(batch, time, units)` with `return_sequences`; with `return_state` the
+    last state, `(batch, units)`, follows.
+
+    **Masking.** A masked step changes nothing, whatever it holds; see `LSTM`.
+
+    Args:
+        units: Size of the state and of the output.
+        **kwargs: As `keras.layers.GRU`; `use_cudnn` as in `LSTM`.
+
+    Call arguments:
+        sequences: Tensor of shape `(batch, time, features)`.
+        initial_state: The state to begin with; zeros by default.
+        mask: Boolean tensor of shape `(batch, time)`, true for real steps.
+        training: Whether `dropout` is active.
+
+    Raises:
+        ValueError: As `keras.layers.GRU`.
+
+    Example:
+
+    >>> layer = keras_dl.layers.GRU(8)
+    >>> layer(np.ones((2, 5, 3))).shape
+    (2, 8)
+
+    Reference:
+        Cho et al., "Learning phrase representations using RNN
+        encoder-decoder for statistical machine translation", 2014. It applies
+        the reset gate before the product (`reset_after=False`); the default
+        is the variant that cuDNN computes.
+    """
+
+    _kernel = staticmethod(backend.gru)
+    _works_without_bias = False
+
+
+def fast_recurrent(model):
+    """A copy of a Keras model with its `LSTM` and `GRU` layers replaced.
+
+    The layers of Keras become those of `keras_dl.layers`, also inside
+    `keras.layers.Bidirectional`, with the same names, arguments and weights:
+    so the copy reads and writes the weight files of the original.
+
+    Args:
+        model: A functional or sequential Keras model, built.
+
+    Returns:
+        The copy, not compiled.
+
+    Raises:
+        ValueError: If the model is subclassed, or not built.
+
+    Example:
+
+    >>> model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(8)])
+    >>> fast = keras_dl.layers.fast_recurrent(model)
+    """
+    if not isinstance(model, keras.Sequential) and not _is_functional(model):
+        raise ValueError(
+            "`model` must be a functional or sequential Keras model, whose "
+            f"layers can be replaced. Received: model={model}"
+        )
+    if not model.built:
+        raise ValueError(
+            "`model` must be built, to copy its weights: call it on data "
+            f"first. Received: model={model}, which is not built."
+        )
+    copy = keras.models.clone_model(model, clone_function=_replaced)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _is_functional(model):
+    # A class of Keras that has no public name.
+    return type(model).__name__ == "Functional"
+
+
+def _replaced(layer):
+    """The layer's clone, by our class if we have one for it."""
+    ours = {keras.layers.LSTM: LSTM, keras.layers.GRU: GRU}
+    if type(layer) in ours:
+        return ours[type(layer)].from_config(layer.get_config())
+    if isinstance(layer, keras.layers.Bidirectional):
+        config = layer.get_config()
+        for key, part in (
+            ("layer", layer.forward_layer),
+            ("backward_layer", layer.backward_layer),
+        ):
+            config[key] = keras.saving.serialize_keras_object(_replaced(part))
+        return type(layer).from_config(config)
+    return type(layer).from_config(layer.get_config())

@@ -1,0 +1,307 @@
+"""LSTM and GRU against torch.nn, Keras' own layers, and finite changes."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import ops
+
+from keras_dl import autodiff
+from keras_dl.layers import GRU, LSTM, fast_recurrent
+from keras_dl.testing import check_layer
+
+BATCH, STEPS, FEATURES, UNITS = 3, 6, 4, 5
+OURS = {"LSTM": LSTM, "GRU": GRU}
+KERAS = {"LSTM": keras.layers.LSTM, "GRU": keras.layers.GRU}
+PADDED = np.arange(STEPS) < np.array([[6], [3], [1]])
+PATTERN = np.array(
+    [[0, 1, 1, 0, 0, 1], [1, 0, 1, 0, 1, 0], [0, 0, 0, 0, 0, 0]], bool
+)
+
+
+def normal(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+X = normal(BATCH, STEPS, FEATURES)
+
+
+def both(kind, **kwargs):
+    """Our layer and Keras', built, with the same weights, none of them 0."""
+    pair = OURS[kind](UNITS, **kwargs), KERAS[kind](UNITS, **kwargs)
+    for layer in pair:
+        layer.build(X.shape)
+        layer.set_weights(
+            [normal(*w.shape, seed=i) / 2 for i, w in enumerate(layer.weights)]
+        )
+    return pair
+
+
+def initial(kind):
+    count = {"LSTM": 2, "GRU": 1}[kind]
+    return [normal(BATCH, UNITS, seed=7 + i) for i in range(count)]
+
+
+def numpy(structure):
+    return [ops.convert_to_numpy(x) for x in keras.tree.flatten(structure)]
+
+
+def value_and_gradients(layer, x, states, mask=None):
+    """Outputs, and gradients by inputs, states and weights of a fixed sum."""
+
+    def loss(x, *states):
+        outputs = layer(x, initial_state=list(states) or None, mask=mask)
+        outputs = keras.tree.flatten(outputs)
+        weighed = [
+            ops.sum(ops.multiply(y, normal(*y.shape, seed=20 + i)))
+            for i, y in enumerate(outputs)
+        ]
+        return sum(weighed), outputs
+
+    argnums = tuple(range(1 + len(states)))
+    (_, outputs), d_inputs = autodiff.value_and_grad(
+        loss, argnums, has_aux=True
+    )(x, *states)
+    (_, _), d_weights = autodiff.variable_gradients(
+        lambda: loss(x, *states), layer.trainable_variables, has_aux=True
+    )
+    return numpy(outputs), numpy(d_inputs) + numpy(d_weights)
+
+
+def assert_equal(ours, peer):
+    for part, tolerance in ((0, 1e-5), (1, 1e-4)):
+        for a, b in zip(ours[part], peer[part], strict=True):
+            np.testing.assert_allclose(
+                a, b, rtol=tolerance, atol=tolerance * max(1, np.abs(b).max())
+            )
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_contract(kind):
+    for kwargs in ({}, {"return_sequences": True, "dropout": 0.2}):
+        check_layer(lambda dtype, k=kwargs: OURS[kind](4, dtype=dtype, **k), X)
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_torch_is_the_oracle(kind):
+    layer, _ = both(kind, return_sequences=True, return_state=True)
+    states = initial(kind)
+    outputs, gradients = value_and_gradients(layer, X, states)
+
+    peer = getattr(torch.nn, kind)(FEATURES, UNITS, batch_first=True)
+    kernel, recurrent, bias = layer.get_weights()
+    order = [1, 0, 2] if kind == "GRU" else [0, 1, 2, 3]
+
+    def as_torch(weights):
+        parts = np.split(weights, len(order), -1)
+        parts = np.concatenate([parts[i] for i in order], -1)
+        return torch.tensor(parts.T)
+
+    biases = bias if kind == "GRU" else (bias, np.zeros_like(bias))
+    with torch.no_grad():
+        peer.weight_ih_l0.copy_(as_torch(kernel))
+        peer.weight_hh_l0.copy_(as_torch(recurrent))
+        peer.bias_ih_l0.copy_(as_torch(biases[0]))
+        peer.bias_hh_l0.copy_(as_torch(biases[1]))
+    with torch.enable_grad():
+        inputs = [torch.tensor(a, requires_grad=True) for a in (X, *states)]
+        state = tuple(s[None] for s in inputs[1:])
+        y, last = peer(inputs[0], state if kind == "LSTM" else state[0])
+        last = last if kind == "LSTM" else (last,)
+        results = [y, *(s[0] for s in last)]
+        loss = sum(
+            (r * torch.tensor(normal(*r.shape, seed=20 + i))).sum()
+            for i, r in enumerate(results)
+        )
+        weights = [peer.weight_ih_l0, peer.weight_hh_l0]
+        found = torch.autograd.grad(loss, [*inputs, *weights])
+    for a, b in zip(outputs, results, strict=True):
+        np.testing.assert_allclose(a, b.detach(), atol=1e-5)
+    count = len(inputs)
+    for a, b in zip(gradients[:count], found[:count], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    for a, b in zip(gradients[count:-1], found[count:], strict=True):
+        np.testing.assert_allclose(as_torch(a), b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize("go_backwards", [False, True])
+@pytest.mark.parametrize("mask", [None, PADDED, PATTERN], ids=str)
+def test_equals_keras(kind, go_backwards, mask):
+    ours, peer = both(
+        kind,
+        return_sequences=True,
+        return_state=True,
+        go_backwards=go_backwards,
+    )
+    # Keras' backends differ in what they give before the first real step,
+    # unless the initial state is zero.
+    states = initial(kind) if mask is None else []
+    assert_equal(
+        value_and_gradients(ours, X, states, mask),
+        value_and_gradients(peer, X, states, mask),
+    )
+
+
+@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"return_sequences": True},
+        {"unroll": True},
+        {"activation": "relu"},
+        {"use_bias": False},
+        {"use_cudnn": False},
+        {"reset_after": False},
+        {"dropout": 0.5, "recurrent_dropout": 0.5},
+    ],
+    ids=str,
+)
+def test_arguments_mean_what_they_mean_in_keras(kind, kwargs):
+    if kind == "LSTM" and "reset_after" in kwargs:
+        kwargs = {"unit_forget_bias": False}
+    ours, peer = both(kind, **kwargs)
+    for mask in (None, PADDED):
+        np.testing.assert_allclose(
+            *numpy([ours(X, mask=mask), peer(X, mask=mask)]), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_dropout_drops_a_feature_in_all_steps(kind):
+    layer = OURS[kind](1, dropout=0.5, seed=1, kernel_initializer="ones")
+    x = np.ones((64, 1, 1), "float32")
+    outputs = numpy(layer(x, training=True))[0]
+    assert 2 == len(np.unique(outputs.round(5)))
+    assert np.ptp(numpy(layer(x, training=False))[0]) == 0
+
+
+@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize("mask", [PADDED, PATTERN], ids=["padded", "pattern"])
+def test_a_masked_step_changes_nothing_whatever_it_holds(kind, mask):
+    layer, _ = both(kind, return_sequences=True, return_state=True)
+    states = initial(kind)
+    expected = value_and_gradients(layer, X, states, mask)
+    for junk in (np.nan, np.inf, 1e30):
+        x = np.where(mask[..., None], X, np.float32(junk))
+        found = value_and_gradients(layer, x, states, mask)
+        for a, b in zip(*map(sum_of_lists, (found, expected)), strict=True):
+            np.testing.assert_array_equal(a, b)
+    # The state that comes out of a row without a real step went in.
+    if not mask[-1].any():
+        for state, first in zip(expected[0][1:], states, strict=True):
+            np.testing.assert_array_equal(state[-1], first[-1])
+        for output in expected[0][0][-1]:
+            np.testing.assert_array_equal(output, states[0][-1])
+
+
+def sum_of_lists(pair):
+    return [*pair[0], *pair[1]]
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_masked_equals_the_real_steps_alone(kind):
+    layer, _ = both(kind, return_sequences=True, return_state=True)
+    outputs, *states = numpy(layer(X, mask=PATTERN))
+    for row in (0, 1):
+        real = PATTERN[row]
+        alone, *last = numpy(layer(X[row : row + 1, real]))
+        np.testing.assert_allclose(outputs[row, real], alone[0], atol=1e-6)
+        for a, b in zip(states, last, strict=True):
+            np.testing.assert_allclose(a[row], b[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_bidirectional_reverses_the_real_steps(kind):
+    layer = keras.layers.Bidirectional(OURS[kind](UNITS, return_sequences=True))
+    outputs = numpy(layer(X, mask=PADDED))[0]
+    for row, length in enumerate(PADDED.sum(1)):
+        alone = numpy(layer.backward_layer(X[row : row + 1, :length][:, ::1]))
+        np.testing.assert_allclose(
+            outputs[row, :length, UNITS:], alone[0][0, ::-1], atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_later_inputs_cannot_be_seen(kind):
+    layer, _ = both(kind, return_sequences=True)
+    gradient = autodiff.grad(lambda x: ops.sum(layer(x)[:, 2]))(X)
+    gradient = numpy(gradient)[0]
+    assert np.all(gradient[:, 3:] == 0)
+    assert np.all(np.any(gradient[:, :3] != 0, axis=(0, 2)))
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_second_order_equals_keras(kind):
+    ours, peer = both(kind, return_sequences=True)
+
+    def penalty(layer, mask):
+        def inner(x):
+            return ops.sum(ops.square(layer(x, mask=mask)))
+
+        return lambda x: ops.sum(ops.square(autodiff.grad(inner)(x)))
+
+    for mask in (None, PADDED):
+        found, expected = (
+            numpy(autodiff.grad(penalty(layer, mask))(X))[0]
+            for layer in (ours, peer)
+        )
+        assert np.abs(expected).max() > 1e-3
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_stateful_goes_on(kind):
+    layer, _ = both(kind, return_sequences=True)
+    stateful = OURS[kind](UNITS, return_sequences=True, stateful=True)
+    stateful.build((BATCH, 3, FEATURES))
+    stateful.set_weights(layer.get_weights())
+    halves = [numpy(stateful(part))[0] for part in (X[:, :3], X[:, 3:])]
+    np.testing.assert_allclose(
+        np.concatenate(halves, 1), numpy(layer(X))[0], atol=1e-6
+    )
+
+
+def keras_model():
+    inputs = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(7, FEATURES, mask_zero=True)(inputs)
+    x = keras.layers.Bidirectional(
+        keras.layers.LSTM(UNITS, return_sequences=True)
+    )(x)
+    x = keras.layers.GRU(UNITS, name="second")(x)
+    return keras.Model(inputs, keras.layers.Dense(2)(x))
+
+
+def test_fast_recurrent_replaces_and_shares_weight_files(tmp_path):
+    model = keras_model()
+    fast = fast_recurrent(model)
+    kinds = [type(layer) for layer in fast.layers]
+    assert GRU in kinds and type(fast.layers[2].backward_layer) is LSTM
+    ids = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 1, 2]])
+    expected = model.predict(ids, verbose=0)
+    np.testing.assert_allclose(
+        fast.predict(ids, verbose=0), expected, atol=1e-5
+    )
+    model.save_weights(tmp_path / "of_keras.weights.h5")
+    other = fast_recurrent(keras_model())
+    other.load_weights(tmp_path / "of_keras.weights.h5")
+    np.testing.assert_allclose(
+        other.predict(ids, verbose=0), expected, atol=1e-5
+    )
+    fast.save_weights(tmp_path / "ours.weights.h5")
+    back = keras_model()
+    back.load_weights(tmp_path / "ours.weights.h5")
+    np.testing.assert_allclose(
+        back.predict(ids, verbose=0), expected, atol=1e-5
+    )
+
+
+def test_fast_recurrent_refuses_what_it_cannot_copy():
+    class Own(keras.Model):
+        pass
+
+    with pytest.raises(ValueError, match="`model` must be a functional"):
+        fast_recurrent(Own())
+    with pytest.raises(ValueError, match="`model` must be built"):
+        fast_recurrent(keras.Sequential([keras.layers.LSTM(2)]))
