@@ -1,0 +1,166 @@
+"""Which positions of a batch of sequences count, and how likely they are."""
+
+import numbers
+
+import keras
+from keras import ops
+
+
+def check_ignore_class(ignore_class):
+    """Returns `ignore_class` if it is an integer or `None`."""
+    whole = isinstance(ignore_class, numbers.Integral)
+    if ignore_class is None:
+        return None
+    if not whole or isinstance(ignore_class, bool):
+        raise ValueError(
+            "`ignore_class` must be an integer, the index of the class whose "
+            "positions do not count, or None. "
+            f"Received: ignore_class={ignore_class!r}."
+        )
+    return int(ignore_class)
+
+
+def class_indices(y_true, y_pred):
+    """The targets as integers, of the shape of `y_pred` less its classes."""
+    y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+    same_rank = len(y_true.shape) == len(y_pred.shape)
+    if same_rank and y_true.shape[-1] == 1:
+        y_true = ops.squeeze(y_true, axis=-1)
+    if len(y_true.shape) != len(y_pred.shape) - 1:
+        raise ValueError(
+            "`y_true` must hold class indices, of the shape of `y_pred` "
+            "without its last axis, the classes. Received: "
+            f"y_true.shape={tuple(y_true.shape)}, "
+            f"y_pred.shape={tuple(y_pred.shape)}."
+        )
+    return y_true
+
+
+def at_least_float32(y_pred):
+    """`y_pred`, in float32 if it is in half precision or in integers."""
+    y_pred = ops.convert_to_tensor(y_pred)
+    if keras.backend.standardize_dtype(y_pred.dtype) == "float64":
+        return y_pred
+    return ops.cast(y_pred, "float32")
+
+
+def token_weights(y_true, y_pred, sample_weight=None, ignore_class=None):
+    """The weight of each position.
+
+    Args:
+        y_true: Class indices.
+        y_pred: Predictions as they came, with the mask that they carry.
+        sample_weight: Weights of rows or of positions, or `None`.
+        ignore_class: The class whose positions do not count, or `None`.
+
+    Returns:
+        A float32 tensor of the shape of `y_true`, 0 where a position does not
+        count; or `None` if every position counts, and as much as any other.
+    """
+    ones = ops.ones_like(y_true, dtype="float32")
+    weights = _keras_mask(y_pred, ones)
+    if ignore_class is not None:
+        real = ops.not_equal(y_true, ignore_class)
+        weights = weights * ops.cast(real, "float32")
+    if sample_weight is not None:
+        weights = weights * _like_rank(sample_weight, y_true)
+    return None if weights is ones else weights
+
+
+def only_real(weights, y_true, y_pred):
+    """Puts harmless values where the weight is 0, so that no NaN can pass.
+
+    A NaN that is multiplied by 0 is still one, and so is its gradient: what
+    does not count has to be replaced before anything is computed from it.
+    """
+    if weights is None:
+        return y_true, y_pred
+    real = ops.not_equal(weights, 0.0)
+    ones = ops.ones_like(y_pred)
+    return (
+        ops.where(real, y_true, ops.zeros_like(y_true)),
+        ops.where(ops.expand_dims(real, -1), y_pred, ones),
+    )
+
+
+def log_likelihood(y_true, y_pred, from_logits=True):
+    """The logarithm of the probability of the target, at each position.
+
+    Args:
+        y_true: Class indices, as `class_indices` gives them.
+        y_pred: Logits or probabilities, in float32 at least.
+        from_logits: Which of the two.
+
+    Returns:
+        The logarithms, of the shape of `y_true`, those of some class where the
+        target is none (see `nan_if_no_class`); and those of the normalizer.
+    """
+    index = ops.expand_dims(_nearest_class(y_true, y_pred), -1)
+    picked = ops.squeeze(ops.take_along_axis(y_pred, index, axis=-1), -1)
+    if from_logits:
+        total = ops.logsumexp(y_pred, axis=-1)
+    else:
+        picked = safe_log(picked)
+        total = safe_log(ops.sum(y_pred, axis=-1))
+    return picked - total, total
+
+
+def nan_if_no_class(values, y_true, y_pred):
+    """`values`, NaN without a gradient where the target is not a class."""
+    known = ops.equal(_nearest_class(y_true, y_pred), y_true)
+    return ops.where(known, values, ops.full_like(values, float("nan")))
+
+
+def _nearest_class(y_true, y_pred):
+    return ops.clip(y_true, 0, y_pred.shape[-1] - 1)
+
+
+def safe_log(probabilities):
+    """The logarithm of at least `keras.config.epsilon()`."""
+    return ops.log(ops.maximum(probabilities, keras.config.epsilon()))
+
+
+class _WithMask(keras.losses.Loss):
+    """Gives `y_true` back, after Keras has applied the mask of `y_pred`.
+
+    Keras has no public function that reads the mask of a tensor, and on JAX
+    a traced tensor does not carry it as an attribute.
+    """
+
+    def __init__(self, dtype):
+        super().__init__(name="with_mask", reduction="none", dtype=dtype)
+
+    def call(self, y_true, y_pred):
+        return y_true
+
+
+def _keras_mask(y_pred, ones):
+    """`ones`, with 0 at masked positions; itself if there is no mask."""
+    dtype = getattr(y_pred, "dtype", None)
+    half = dtype is not None and keras.backend.standardize_dtype(dtype) in (
+        "float16",
+        "bfloat16",
+    )
+    # In the dtype of the predictions nothing has to be cast.
+    if not half:
+        return _WithMask("float32")(ones, y_pred)
+    plain = ops.cast(ones, dtype)
+    masked = _WithMask(keras.backend.standardize_dtype(dtype))(plain, y_pred)
+    return ones if masked is plain else ops.cast(masked, "float32")
+
+
+def _like_rank(sample_weight, y_true):
+    """Weights with as many axes as the targets, to be broadcast."""
+    weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
+    rank = len(y_true.shape)
+    if len(weights.shape) == rank + 1 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    while 0 < len(weights.shape) < rank:
+        weights = ops.expand_dims(weights, -1)
+    if len(weights.shape) > rank:
+        raise ValueError(
+            "`sample_weight` must have a weight for each row or each position "
+            f"of `y_true`. Received: sample_weight.shape="
+            f"{tuple(weights.shape)}, y_true.shape={tuple(y_true.shape)}."
+        )
+    return weights

@@ -1,0 +1,109 @@
+"""The share of sequences that are right as a whole."""
+
+import keras
+from keras import ops
+
+from keras_dl.losses import tokens
+from keras_dl.metrics.ratio import Ratio
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class ExactMatch(Ratio):
+    """Share of the rows whose real tokens are all right.
+
+        sum_r w_r [for each real position i: y_pred[r, i] = y_true[r, i]]
+        / sum_r w_r
+
+    **Shapes and units.** `y_true` holds class indices of shape `(batch, T)`,
+    or with more axes: all but the first belong to the row. `y_pred` holds
+    either indices of the same shape, such as what a decoder has written, or
+    logits or probabilities with one more axis, whose largest entry is taken.
+    The result lies in [0, 1], and is 0 as long as there was no real row.
+
+    **Masking.** A token is not real if its target is `ignore_class`, if the
+    mask that Keras attaches to `y_pred` says so, or if its own `sample_weight`
+    is 0: what is predicted there does not matter. A row without real tokens
+    does not count.
+
+    **Weights.** `sample_weight` of shape `(batch,)` or `(batch, 1)` weighs the
+    rows; of the shape of `y_true` it only says which tokens are real.
+
+    Args:
+        ignore_class: Class index whose positions do not count, such as that
+            of padding, or `None`.
+        name: Name of the metric.
+        dtype: Dtype of the metric, as `keras.metrics.Metric` takes it.
+
+    Raises:
+        ValueError: If an argument is not allowed, or the shapes do not fit.
+
+    Example:
+
+    >>> metric = ExactMatch(ignore_class=0)
+    >>> metric.update_state([[5, 6, 0], [7, 8, 9]], [[5, 6, 3], [7, 8, 8]])
+    >>> metric.result()
+    0.5
+    """
+
+    def __init__(self, ignore_class=None, name="exact_match", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.ignore_class = tokens.check_ignore_class(ignore_class)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+        if not hasattr(y_pred, "shape"):
+            y_pred = ops.convert_to_tensor(y_pred)
+        _check_shapes(y_true, y_pred)
+        weight_of_row, weight_of_token = _split(sample_weight, y_true)
+        real = tokens.token_weights(
+            y_true, y_pred, weight_of_token, self.ignore_class
+        )
+        if real is None:
+            real = ops.ones_like(y_true)
+        real = ops.not_equal(real, 0)
+        right = ops.logical_or(
+            ops.equal(y_true, _indices(y_pred, len(y_true.shape))),
+            ops.logical_not(real),
+        )
+        inside = tuple(range(1, len(y_true.shape)))
+        counted = ops.cast(ops.any(real, axis=inside), "float32")
+        counted = counted * weight_of_row
+        right = ops.cast(ops.all(right, axis=inside), "float32")
+        self.add(ops.sum(right * counted), ops.sum(counted))
+
+    def result(self):
+        return self.ratio()
+
+    def get_config(self):
+        return {**super().get_config(), "ignore_class": self.ignore_class}
+
+
+def _indices(y_pred, rank):
+    if len(y_pred.shape) > rank:
+        return ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+    return ops.cast(y_pred, "int32")
+
+
+def _split(sample_weight, y_true):
+    """Weights as those of the rows, and those of the tokens or `None`."""
+    if sample_weight is None:
+        return 1.0, None
+    weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
+    if len(weights.shape) == 2 and weights.shape[-1] == 1:
+        weights = ops.squeeze(weights, -1)
+    if len(weights.shape) < 2 < len(y_true.shape) + 1:
+        return weights, None
+    return 1.0, weights
+
+
+def _check_shapes(y_true, y_pred):
+    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
+    fits = len(true) >= 2 and len(pred) in (len(true), len(true) + 1)
+    known = zip(true, pred, strict=False)
+    if not fits or any(None not in (a, b) and a != b for a, b in known):
+        raise ValueError(
+            "`y_true` must hold class indices of shape `(batch, T)`, and "
+            "`y_pred` indices of that shape or logits of shape "
+            f"`(batch, T, classes)`. Received: y_true.shape={true}, "
+            f"y_pred.shape={pred}."
+        )

@@ -1,0 +1,139 @@
+"""Learning rates made of straight lines."""
+
+import keras
+from keras import ops
+
+from keras_dl.datasets.checks import check_integer
+from keras_dl.optimizers.updates import check_rate, number_of_update
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warmup, then linear decay.
+
+        t < warmup_steps: rate(t) = peak t / warmup_steps
+        t < total_steps:  rate(t) = end + (peak - end) (total_steps - t)
+                                    / (total_steps - warmup_steps)
+        after that:       rate(t) = end
+
+    t counts updates from 1: the first update gets rate(1), which is above 0,
+    update `warmup_steps` gets `peak`, update `total_steps` gets `end`.
+
+    Args:
+        peak: The largest rate.
+        total_steps: Number of updates until `end`.
+        warmup_steps: Number of those that the rate rises in, below
+            `total_steps`. With 0 it falls from the first update on.
+        end: The rate from update `total_steps` on.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> schedule = WarmupLinear(1e-4, total_steps=10_000, warmup_steps=1_000)
+    >>> optimizer = keras.optimizers.AdamW(schedule)
+
+    Reference:
+        Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers
+        for Language Understanding", 2019, appendix A.2.
+
+    Where it differs: BERT's code and `get_linear_schedule_with_warmup` of
+    transformers count from 0, so that their first update has the rate 0 and
+    does nothing; here everything comes one update earlier. BERT's code,
+    moreover, decays as if from update 0: its rate jumps down after the warmup.
+    """
+
+    def __init__(self, peak, total_steps, warmup_steps=0, end=0.0):
+        self.peak = check_rate("peak", peak)
+        self.total_steps = check_integer("total_steps", total_steps, minimum=1)
+        self.warmup_steps = check_integer(
+            "warmup_steps",
+            warmup_steps,
+            minimum=0,
+            maximum=self.total_steps - 1,
+        )
+        self.end = check_rate("end", end, positive=False)
+
+    def __call__(self, step):
+        step = number_of_update(step)
+        rising = self.peak * (step / max(self.warmup_steps, 1))
+        decay_steps = self.total_steps - self.warmup_steps
+        left = (self.total_steps - step) / decay_steps
+        falling = _between(self.end, self.peak, left)
+        return ops.where(step < self.warmup_steps, rising, falling)
+
+    def get_config(self):
+        return {
+            "peak": self.peak,
+            "total_steps": self.total_steps,
+            "warmup_steps": self.warmup_steps,
+            "end": self.end,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A constant learning rate, then linear decay.
+
+        t <= constant_steps: rate(t) = learning_rate
+        up to last:          rate(t) = end + (learning_rate - end)
+                                       (last - t) / decay_steps
+        after that:          rate(t) = end
+
+    with last = constant_steps + decay_steps.
+
+    t counts updates from 1: `constant_steps` updates have the full rate, and
+    it falls over the `decay_steps` updates that follow, the last of which has
+    the rate `end`.
+
+    Args:
+        learning_rate: The rate of the first updates.
+        constant_steps: Number of updates with that rate, 0 or more.
+        decay_steps: Number of updates that it falls in, 1 or more.
+        end: The rate from then on.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> epochs = 100 * len(batches)
+    >>> schedule = ConstantThenLinear(2e-4, epochs, decay_steps=epochs)
+    >>> optimizer = keras.optimizers.Adam(schedule, beta_1=0.5)
+
+    Reference:
+        Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent
+        Adversarial Networks", 2017: 100 epochs at 0.0002, then 100 epochs to 0.
+
+    Where it differs: the paper's code changes the rate once an epoch, here it
+    falls with each update.
+    """
+
+    def __init__(self, learning_rate, constant_steps, decay_steps, end=0.0):
+        self.learning_rate = check_rate("learning_rate", learning_rate)
+        self.constant_steps = check_integer(
+            "constant_steps", constant_steps, minimum=0
+        )
+        self.decay_steps = check_integer("decay_steps", decay_steps, minimum=1)
+        self.end = check_rate("end", end, positive=False)
+
+    def __call__(self, step):
+        step = number_of_update(step)
+        last = self.constant_steps + self.decay_steps
+        left = (last - step) / self.decay_steps
+        return _between(self.end, self.learning_rate, left)
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "constant_steps": self.constant_steps,
+            "decay_steps": self.decay_steps,
+            "end": self.end,
+        }
+
+
+def _between(end, start, left):
+    """From `start`, with all left, to `end`, with nothing left."""
+    left = ops.clip(left, 0.0, 1.0)
+    return end * (1.0 - left) + start * left

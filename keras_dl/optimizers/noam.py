@@ -1,0 +1,65 @@
+"""The learning rate of the Transformer."""
+
+import keras
+from keras import ops
+
+from keras_dl.datasets.checks import check_integer
+from keras_dl.optimizers.updates import check_rate, number_of_update
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class Noam(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warmup, then decay with the inverse square root of the step.
+
+        rate(t) = factor d_model^-0.5 min(t^-0.5, t warmup_steps^-1.5)
+
+    It rises to its peak, factor (d_model warmup_steps)^-0.5, at t =
+    `warmup_steps`. t counts updates from 1, as the paper does: **the first
+    update gets rate(1)**, although Keras hands 0 to a schedule then. Called
+    with `optimizer.iterations`, a schedule thus gives the rate of the next
+    update.
+
+    Args:
+        d_model: Width of the model.
+        warmup_steps: Number of updates until the peak.
+        factor: What the rate is multiplied by; 1 in the paper.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> optimizer = keras.optimizers.Adam(
+    ...     Noam(d_model=512), beta_1=0.9, beta_2=0.98, epsilon=1e-9
+    ... )
+
+    >>> Noam(d_model=512)(3999)
+    0.0006987712
+
+    Reference:
+        Vaswani et al., "Attention Is All You Need", 2017, section 5.3. The
+        name is that of tensor2tensor, whose later settings are
+        `warmup_steps=8000, factor=2.0`.
+    """
+
+    def __init__(self, d_model, warmup_steps=4000, factor=1.0):
+        self.d_model = check_integer("d_model", d_model, minimum=1)
+        self.warmup_steps = check_integer(
+            "warmup_steps", warmup_steps, minimum=1
+        )
+        self.factor = check_rate("factor", factor)
+
+    def __call__(self, step):
+        step = number_of_update(step)
+        # In the order in which float32 rounds least.
+        peak = self.factor / (self.d_model * self.warmup_steps) ** 0.5
+        rising = step * (peak / self.warmup_steps)
+        falling = peak * ops.sqrt(self.warmup_steps / step)
+        return ops.minimum(rising, falling)
+
+    def get_config(self):
+        return {
+            "d_model": self.d_model,
+            "warmup_steps": self.warmup_steps,
+            "factor": self.factor,
+        }
