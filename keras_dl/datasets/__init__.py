@@ -1,7 +1,16 @@
 """Datasets that work offline, and TensorFlow Datasets by name."""
 
 from keras_dl.datasets.batches import Batches
+from keras_dl.datasets.bucketed import BucketedBatches
 from keras_dl.datasets.catalog import load, names
 from keras_dl.datasets.splits import Info, Split, Splits
 
-__all__ = ["Batches", "Info", "Split", "Splits", "load", "names"]
+__all__ = [
+    "Batches",
+    "BucketedBatches",
+    "Info",
+    "Split",
+    "Splits",
+    "load",
+    "names",
+]

@@ -1,0 +1,233 @@
+"""Tokenizers from elsewhere, as vocabularies."""
+
+import keras
+import numpy as np
+
+from keras_dl.datasets.checks import check_integer
+from keras_dl.text.subwords import import_tokenizers
+from keras_dl.text.vocabulary import Vocabulary, check_text
+
+# How tokenizers name these ids, and how they write these tokens.
+_ATTRIBUTES = {
+    "pad": ("pad_token_id",),
+    "unknown": ("unk_token_id", "oov_token_id"),
+    "start": ("start_token_id", "bos_token_id", "cls_token_id"),
+    "end": ("end_token_id", "eos_token_id", "sep_token_id"),
+}
+_SPELLINGS = {
+    "pad": ("[PAD]", "<pad>", "<|padding|>"),
+    "unknown": ("[UNK]", "<unk>"),
+    "start": ("[START]", "[BOS]", "<s>", "<bos>", "[CLS]", "<|endoftext|>"),
+    "end": ("[END]", "[EOS]", "</s>", "<eos>", "[SEP]", "<|endoftext|>"),
+}
+_OTHERS = ("[MASK]", "<mask>", "[CLS]", "[SEP]")
+_METHODS = (
+    "tokenize",
+    "detokenize",
+    "vocabulary_size",
+    "token_to_id",
+    "id_to_token",
+)
+
+
+def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
+    """The interface of `Vocabulary` for a tokenizer from elsewhere.
+
+    | given                                    | result                        |
+    |------------------------------------------|-------------------------------|
+    | a `Vocabulary`                           | itself                        |
+    | a tokenizer of keras-hub or keras-nlp    | wrapped; its text never takes |
+    |                                          | the place of yours            |
+    | a `tokenizers.Tokenizer`                 | a copy, wrapped; its padding, |
+    |                                          | truncation and template of    |
+    |                                          | special tokens are left out   |
+
+    Special tokens are those that the tokenizer names itself (`pad_token_id`
+    and so on), else those of a usual spelling (`[PAD]`, `<pad>`, ...), else
+    `None`. Ids are the tokenizer's own, so `pad_id` need not be 0.
+
+    Args:
+        tokenizer: One of the above. Anything with `tokenize`, `detokenize`,
+            `vocabulary_size`, `token_to_id` and `id_to_token`, as keras-hub
+            has them, is taken for one of keras-hub.
+        pad: Token, or id, that fills rows up. `None`: as said above.
+        unknown: Likewise, for unknown pieces.
+        start: Likewise, for the token before the first one.
+        end: Likewise, for the token after the last one.
+
+    Returns:
+        A `Vocabulary`.
+
+    Raises:
+        TypeError: If `tokenizer` is none of these.
+        ValueError: If a special token is not in the tokenizer's vocabulary, or
+            if some are given with a `Vocabulary`, which has its own.
+
+    Example:
+
+    >>> tokenizer = keras_hub.tokenizers.ByteTokenizer()
+    >>> vocabulary = as_vocabulary(tokenizer, pad=0, start=2, end=3)
+    >>> vocabulary.encode("hi", end=True)
+    [104, 105, 3]
+    """
+    special = {"pad": pad, "unknown": unknown, "start": start, "end": end}
+    if isinstance(tokenizer, Vocabulary):
+        if any(token is not None for token in special.values()):
+            raise ValueError(
+                "`pad`, `unknown`, `start` and `end` must be None for a "
+                f"Vocabulary, which has its own. Received: {special}."
+            )
+        return tokenizer
+    if all(callable(getattr(tokenizer, name, None)) for name in _METHODS):
+        return HubVocabulary(tokenizer, **special)
+    if type(tokenizer).__module__.split(".")[0] == "tokenizers":
+        return TokenizersVocabulary(tokenizer.to_str(), **special)
+    raise TypeError(
+        "`tokenizer` must be a keras_dl Vocabulary, a tokenizer of keras-hub "
+        "or keras-nlp, or a tokenizers.Tokenizer. Received: "
+        f"{type(tokenizer).__name__}."
+    )
+
+
+class _Wrapped(Vocabulary):
+    """A vocabulary that asks a tokenizer."""
+
+    def _find_special_ids(self, tokenizer, special):
+        found = {
+            name: self._special_id(tokenizer, name, token)
+            for name, token in special.items()
+        }
+        others = [self._find(token) for token in _OTHERS]
+        self._set_special_ids(**found, others=others)
+
+    def _special_id(self, tokenizer, name, token):
+        if isinstance(token, str):
+            return self.token_to_id(token)
+        if token is not None:
+            return check_integer(name, token, 0, self.size - 1)
+        for attribute in _ATTRIBUTES[name]:
+            if isinstance(id := getattr(tokenizer, attribute, None), int):
+                return id
+        ids = map(self._find, _SPELLINGS[name])
+        return next((id for id in ids if id is not None), None)
+
+    def _find(self, token):
+        return self.token_to_id(token) if token in self else None
+
+    def _missing(self, token):
+        return ValueError(
+            "`token` must be in the tokenizer's vocabulary. "
+            f"Received: token={token!r}."
+        )
+
+
+class HubVocabulary(_Wrapped):
+    """A tokenizer of keras-hub, or of its shape: see `as_vocabulary`."""
+
+    def __init__(self, tokenizer, **special):
+        self._tokenizer = tokenizer
+        self._find_special_ids(tokenizer, special)
+
+    @property
+    def size(self):
+        return int(self._tokenizer.vocabulary_size())
+
+    def tokenize(self, text):
+        """The tokens of a text."""
+        return list(map(self.id_to_token, self._to_ids(text)))
+
+    def token_to_id(self, token):
+        """The id of a token; ValueError if there is none."""
+        try:
+            id = self._tokenizer.token_to_id(token)
+            known = id is not None and self.id_to_token(id) == token
+        except (KeyError, TypeError, ValueError):
+            known = False
+        if not known:
+            raise self._missing(token)
+        return int(id)
+
+    def id_to_token(self, id):
+        """The token of an id; ValueError if there is none."""
+        token = self._tokenizer.id_to_token(self._check_id("id", id))
+        return _text(token)
+
+    def get_config(self):
+        """Refused: such a tokenizer keeps its vocabulary in files of its own.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(
+            "A wrapped tokenizer of keras-hub cannot be saved here. Save it "
+            "with its own `save_to_preset`, and wrap it again after loading. "
+            f"Received: {type(self._tokenizer).__name__}."
+        )
+
+    def _to_ids(self, text):
+        ids = self._tokenizer.tokenize(check_text("text", text))
+        return np.asarray(keras.ops.convert_to_numpy(ids)).tolist()
+
+    def _to_text(self, ids):
+        if not ids:
+            return ""
+        return _text(self._tokenizer.detokenize(np.asarray(ids, "int32")))
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class TokenizersVocabulary(_Wrapped):
+    """A tokenizer of the package `tokenizers`: see `as_vocabulary`."""
+
+    def __init__(self, state, pad=None, unknown=None, start=None, end=None):
+        self._tokenizer = import_tokenizers().Tokenizer.from_str(state)
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+        special = {"pad": pad, "unknown": unknown, "start": start, "end": end}
+        self._find_special_ids(self._tokenizer, special)
+
+    @property
+    def size(self):
+        return self._tokenizer.get_vocab_size()
+
+    def tokenize(self, text):
+        """The tokens of a text."""
+        check_text("text", text)
+        return self._tokenizer.encode(text, add_special_tokens=False).tokens
+
+    def token_to_id(self, token):
+        """The id of a token; ValueError if there is none."""
+        id = self._tokenizer.token_to_id(token)
+        if id is None:
+            raise self._missing(token)
+        return id
+
+    def id_to_token(self, id):
+        """The token of an id; ValueError if there is none."""
+        return self._tokenizer.id_to_token(self._check_id("id", id))
+
+    def get_config(self):
+        """What `from_config` makes an equal vocabulary of."""
+        return {
+            "state": self._tokenizer.to_str(),
+            "pad": self.pad_id,
+            "unknown": self.unknown_id,
+            "start": self.start_id,
+            "end": self.end_id,
+        }
+
+    def _to_ids(self, text):
+        return self._many_to_ids([text])[0]
+
+    def _many_to_ids(self, texts):
+        encoded = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [one.ids for one in encoded]
+
+    def _to_text(self, ids):
+        return self._tokenizer.decode(ids, skip_special_tokens=False)
+
+
+def _text(value):
+    """A string from what tokenizers of various versions give."""
+    if not isinstance(value, (str, bytes)):
+        value = np.asarray(value).reshape(-1)[0]
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
