@@ -21,19 +21,39 @@ __all__ = [
     "applications",
     "callbacks",
     "datasets",
+    "generate",
+    "generation",
     "grad",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
     "substitute",
     "testing",
+    "text",
     "training",
     "value_and_grad",
     "variable_gradients",
 ]
 
-_ROOMS = ("applications", "callbacks", "datasets", "testing")
+_ROOMS = (
+    "applications",
+    "callbacks",
+    "datasets",
+    "generation",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "testing",
+    "text",
+)
 
 
 def __getattr__(name):
     """Loads the rooms that are not always needed when they are named."""
+    if name == "generate":
+        return importlib.import_module("keras_dl.generation").generate
     if name in _ROOMS:
         return importlib.import_module(f"keras_dl.{name}")
     raise AttributeError(f"module 'keras_dl' has no attribute {name!r}")

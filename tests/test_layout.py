@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 FRAMEWORKS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
 # Ground floor first; a room imports from itself and from those before it.
 FLOORS = [
-    {"backend"},
+    {"backend", "checks"},
     {"autodiff"},
     {"layers", "losses", "metrics", "optimizers", "text", "datasets"},
     {"callbacks", "training", "generation", "compression"},

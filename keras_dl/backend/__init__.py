@@ -22,11 +22,14 @@ _adapter = importlib.import_module(
 
 name = _adapter.name
 apply_gradients = _adapter.apply_gradients
+compiled = _adapter.compiled
 densify = _adapter.densify
 gru = _adapter.gru
 guard = _adapter.guard
+has_fused_attention = _adapter.has_fused_attention
 lstm = _adapter.lstm
 run_step = _adapter.run_step
+scan = _adapter.scan
 share = _adapter.share
 value_and_gradients = _adapter.value_and_gradients
 variable_gradients = _adapter.variable_gradients
@@ -35,13 +38,16 @@ whole = _adapter.whole
 __all__ = [
     "Scope",
     "apply_gradients",
+    "compiled",
     "densify",
     "differentiated_twice",
     "gru",
     "guard",
+    "has_fused_attention",
     "lstm",
     "name",
     "run_step",
+    "scan",
     "share",
     "substituted",
     "value_and_gradients",

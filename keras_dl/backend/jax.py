@@ -86,6 +86,26 @@ def _tell_when_reached(tensor, connected, key):
     return identity(tensor)
 
 
+def compiled(model, function):
+    """Compiles `function(*tensors)`, which reads the model's variables."""
+    variables = model.variables
+
+    @jax.jit
+    def pure(values, *args):
+        with substituted(zip(variables, values, strict=True)):
+            return function(*args)
+
+    return lambda *args: pure([v.value for v in variables], *args)
+
+
+def has_fused_attention(dtype):
+    """Whether `keras.ops.dot_product_attention` is more than its parts here.
+
+    XLA has no half-precision product of the kind that it needs on CPU.
+    """
+    return dtype != "float16" or jax.default_backend() != "cpu"
+
+
 def densify(gradient):
     """JAX has dense gradients only."""
     return gradient

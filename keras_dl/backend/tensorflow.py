@@ -14,7 +14,9 @@ def scan(step, carry, xs, reverse=False):
     """`step(carry, x) -> (carry, y)` over the first axis, results stacked."""
     steps = xs[0].shape[0] or tf.shape(xs[0])[0]
     arrays = [
-        tf.TensorArray(x.dtype, steps, element_shape=x.shape[1:]).unstack(x)
+        tf.TensorArray(
+            x.dtype, steps, clear_after_read=False, element_shape=x.shape[1:]
+        ).unstack(x)
         for x in xs
     ]
     first = tuple(array.read(steps - 1 if reverse else 0) for array in arrays)
@@ -83,6 +85,16 @@ def variable_gradients(fn, variables):
         tape.watch(sources)
         value, aux = fn()
     return (value, aux), tape.gradient(value, sources)
+
+
+def compiled(model, function):
+    """Compiles `function(*tensors)`, which reads the model's variables."""
+    return tf.function(function)
+
+
+def has_fused_attention(dtype):
+    """Whether `keras.ops.dot_product_attention` is more than its parts here."""
+    return False
 
 
 def densify(gradient):

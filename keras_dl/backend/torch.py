@@ -21,6 +21,15 @@ lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
 
 
+def scan(step, carry, xs):
+    """`step(carry, x) -> (carry, y)` over the first axis, results stacked."""
+    results = []
+    for now in zip(*(x.unbind(0) for x in xs), strict=True):
+        carry, ys = step(carry, now)
+        results.append(ys)
+    return carry, tuple(map(torch.stack, zip(*results, strict=True)))
+
+
 def value_and_gradients(fn, tensors):
     """Evaluates `fn(tensors) -> (value, aux)` and d value / d tensors.
 
@@ -89,6 +98,16 @@ def _detach(structure):
     if type(structure) is tuple:
         return tuple(map(_detach, structure))
     return tree_map_only(torch.Tensor, torch.Tensor.detach, structure)
+
+
+def compiled(model, function):
+    """`function(*tensors)`, which reads the model's variables, unrecorded."""
+    return torch.no_grad()(function)
+
+
+def has_fused_attention(dtype):
+    """Whether `keras.ops.dot_product_attention` is more than its parts here."""
+    return True
 
 
 def densify(gradient):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_dl.datasets.checks import check_integer, check_seed
+from keras_dl.checks import check_integer, check_seed
 
 
 class Batches(keras.utils.PyDataset):

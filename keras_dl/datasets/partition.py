@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_dl.datasets.checks import check_fraction, check_seed
+from keras_dl.checks import check_fraction, check_seed
 
 DEFAULT_FRACTIONS = {"validation": 0.1, "test": 0.2}
 

@@ -1,5 +1,28 @@
 """Layers that Keras lacks, or computes slowly."""
 
+from keras_dl.layers.attention import Attention
+from keras_dl.layers.attention_decoder import AttentionDecoder
+from keras_dl.layers.masks import causal_mask, combine_masks, padding_mask
+from keras_dl.layers.multi_head_attention import MultiHeadAttention
+from keras_dl.layers.positions import LearnedPositions, SinusoidPositions
 from keras_dl.layers.recurrent import GRU, LSTM, fast_recurrent
+from keras_dl.layers.transformer_blocks import (
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
 
-__all__ = ["GRU", "LSTM", "fast_recurrent"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Attention",
+    "AttentionDecoder",
+    "LearnedPositions",
+    "MultiHeadAttention",
+    "SinusoidPositions",
+    "TransformerDecoderBlock",
+    "TransformerEncoderBlock",
+    "causal_mask",
+    "combine_masks",
+    "fast_recurrent",
+    "padding_mask",
+]

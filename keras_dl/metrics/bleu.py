@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.datasets.checks import check_integer
+from keras_dl.checks import check_choice, check_integer
 
 _SMOOTH_METHODS = ("exp", "floor", "add-k", "none")
 
@@ -79,7 +79,7 @@ class BLEU(keras.metrics.Metric):
         self.smooth_method = smooth_method
         self.max_order = check_integer("max_order", max_order, minimum=1)
         self.effective_order = bool(effective_order)
-        _check_choice("smooth_method", smooth_method, _SMOOTH_METHODS)
+        check_choice("smooth_method", smooth_method, _SMOOTH_METHODS)
         self._scorer = self._make_scorer(smooth_method)
         # Smoothing would change the counts that are to be summed.
         self._counter = self._make_scorer("none")
@@ -87,7 +87,7 @@ class BLEU(keras.metrics.Metric):
 
     def _make_scorer(self, smooth_method):
         scorer = _sacrebleu().BLEU
-        _check_choice("tokenize", self.tokenize, tuple(scorer.TOKENIZERS))
+        check_choice("tokenize", self.tokenize, tuple(scorer.TOKENIZERS))
         return scorer(
             tokenize=self.tokenize,
             lowercase=self.lowercase,
@@ -178,13 +178,6 @@ def _sacrebleu():
 
 def _added(sums, counts):
     return tuple(a + int(b) for a, b in zip(sums, counts, strict=True))
-
-
-def _check_choice(name, value, allowed):
-    if value not in allowed:
-        raise ValueError(
-            f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
-        )
 
 
 def _strings(name, values):

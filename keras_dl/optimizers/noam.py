@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_dl.datasets.checks import check_integer
+from keras_dl.checks import check_integer
 from keras_dl.optimizers.updates import check_rate, number_of_update
 
 

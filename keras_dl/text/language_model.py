@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
+from keras_dl.checks import check_integer
 from keras_dl.datasets import Batches
-from keras_dl.datasets.checks import check_integer
 
 
 class LanguageModelBatches(Batches):

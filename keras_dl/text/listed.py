@@ -2,7 +2,7 @@
 
 import collections
 
-from keras_dl.datasets.checks import check_integer
+from keras_dl.checks import check_integer
 from keras_dl.text.vocabulary import Vocabulary, check_text, check_texts
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[START]", "[END]")

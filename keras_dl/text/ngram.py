@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from keras_dl.datasets.checks import check_integer
+from keras_dl.checks import check_integer
 from keras_dl.text.language_model import check_long_sequence
 
 

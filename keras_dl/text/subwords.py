@@ -4,7 +4,7 @@ import json
 
 import keras
 
-from keras_dl.datasets.checks import check_integer
+from keras_dl.checks import check_integer
 from keras_dl.text.listed import (
     ListedVocabulary,
     check_special_tokens,

@@ -1,7 +1,7 @@
 """Batches for models that write one text from another."""
 
+from keras_dl.checks import check_integer
 from keras_dl.datasets import BucketedBatches
-from keras_dl.datasets.checks import check_integer
 from keras_dl.text.vocabulary import check_texts
 from keras_dl.text.wrapped import as_vocabulary
 

@@ -5,7 +5,7 @@ import numbers
 import keras
 import numpy as np
 
-from keras_dl.datasets.checks import check_integer
+from keras_dl.checks import check_integer
 from keras_dl.text import vocabulary_file
 
 _SPECIAL = ("pad", "unknown", "start", "end")

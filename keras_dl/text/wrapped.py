@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_dl.datasets.checks import check_integer
+from keras_dl.checks import check_integer
 from keras_dl.text.subwords import import_tokenizers
 from keras_dl.text.vocabulary import Vocabulary, check_text
 

@@ -1,4 +1,4 @@
-"""Checks of arguments that several datasets share."""
+"""Checks of arguments, with one wording for all rooms."""
 
 import numbers
 
@@ -21,12 +21,27 @@ def check_seed(seed):
     return check_integer("seed", seed, minimum=0, maximum=2**32 - 1)
 
 
-def check_fraction(name, value):
+def check_fraction(name, value, of="the fraction of the examples"):
     """Returns `value` if it is a fraction in [0, 1)."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not number or not 0 <= value < 1:
         raise ValueError(
-            f"`{name}` must be a number of at least 0 and below 1: the "
-            f"fraction of the examples. Received: {name}={value!r}."
+            f"`{name}` must be a number of at least 0 and below 1: {of}. "
+            f"Received: {name}={value!r}."
         )
     return float(value)
+
+
+def check_rate(name, value):
+    """Returns `value` if it is a rate of dropout."""
+    return check_fraction(name, value, "the fraction to drop")
+
+
+def check_choice(name, value, choices):
+    """Returns `value` if it is one of the choices."""
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` must be one of {sorted(choices)}. "
+            f"Received: {name}={value!r}."
+        )
+    return value

@@ -1,0 +1,206 @@
+"""`AttentionDecoder`: a recurrent decoder that attends in every step."""
+
+import keras
+from keras import ops
+
+from keras_dl import backend
+from keras_dl.checks import check_choice, check_integer, check_rate
+from keras_dl.layers.attention import Attention
+from keras_dl.layers.masks import padding_mask, zero_masked
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class AttentionDecoder(keras.Layer):
+    """LSTM decoder with attention on a memory inside its loop.
+
+        order="luong":     h_t = LSTM([x_t; a_{t-1}], h_{t-1})
+                           c_t = attend(h_t, memory)
+                           a_t = tanh(W [c_t; h_t])
+        order="bahdanau":  c_t = attend(h_{t-1}, memory)
+                           h_t = LSTM([x_t; c_t], h_{t-1})
+                           a_t = tanh(W [c_t; h_t])
+
+    and the output at each step is the attentional vector `a_t`. The inputs of
+    all steps are projected in one product, and the memory once; the loop does
+    the rest.
+
+    In training the true targets are the inputs (teacher forcing). To
+    generate, call it with one step at a time, and hand it the states that it
+    returned.
+
+    **Shapes.** Inputs `(batch, time, e)` and memory `(batch, keys, m)` to
+    `(batch, time, units)`; weights `(batch, time, keys)`; states `h`, `c` and
+    the attentional vector, `(batch, units)` each.
+
+    **Masking.** Masked parts of the memory count for nothing, whatever they
+    hold, NaN too. A masked step of the inputs leaves the states as they are.
+    The inputs' mask is passed on.
+
+    Args:
+        units: Size of the states and of the output.
+        score: Score function of the attention: see `Attention`. `dot` needs a
+            memory of size `units`.
+        order: Whether to attend with the new state, `"luong"` (with input
+            feeding), or with the one before, `"bahdanau"`.
+        dropout: Share of the inputs to drop in training.
+        return_state: Whether to return the last states, after the outputs.
+        **kwargs: Arguments of `keras.Layer`.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, time, e)`.
+        memory: Tensor of shape `(batch, keys, m)`.
+        initial_state: `h` and `c`, or all three states; zeros by default.
+        inputs_mask, memory_mask: Boolean masks; they come along.
+        return_attention_scores: Whether to return the weights, last.
+        training: Whether dropout is active.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> decoder = keras_dl.layers.AttentionDecoder(8, score="general")
+    >>> decoder(np.ones((2, 3, 4)), np.ones((2, 5, 6))).shape
+    (2, 3, 8)
+
+    Reference:
+        Luong, Pham and Manning, "Effective approaches to attention-based
+        neural machine translation", 2015; Bahdanau, Cho and Bengio, 2015,
+        whose recurrent unit is a GRU, and whose output layer has maxout.
+    """
+
+    def __init__(
+        self,
+        units,
+        score="general",
+        order="luong",
+        dropout=0.0,
+        return_state=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.units = check_integer("units", units, 1)
+        self.order = check_choice("order", order, ("luong", "bahdanau"))
+        self.dropout = check_rate("dropout", dropout)
+        self.return_state = return_state
+        self.supports_masking = True
+        policy = self.dtype_policy
+        self.attention = Attention(score, dtype=policy, name="attention")
+        self.cell = keras.layers.LSTMCell(units, dtype=policy, name="cell")
+        self.combine = keras.layers.Dense(
+            units, "tanh", use_bias=False, dtype=policy, name="combine"
+        )
+        self.drop = keras.layers.Dropout(dropout, dtype=policy)
+
+    def build(self, inputs_shape, memory_shape):
+        batch, size = inputs_shape[0], memory_shape[-1]
+        fed = self.units if self.order == "luong" else size
+        self._input_size = inputs_shape[-1]
+        self.cell.build((batch, self._input_size + fed))
+        self.attention.build((batch, None, self.units), memory_shape)
+        self.combine.build((batch, size + self.units))
+        self.built = True
+
+    def call(
+        self,
+        inputs,
+        memory,
+        initial_state=None,
+        inputs_mask=None,
+        memory_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        memory = zero_masked(memory, memory_mask)
+        keys = self.attention.project(memory)
+        visible = padding_mask(memory_mask)
+        kernel = ops.convert_to_tensor(self.cell.kernel)
+        fed_kernel = kernel[self._input_size :]
+        kernel = kernel[: self._input_size]
+        recurrent = ops.convert_to_tensor(self.cell.recurrent_kernel)
+
+        def attend(h):
+            context, weights = self.attention.attend(
+                h[:, None], keys, memory, visible
+            )
+            return context[:, 0], weights[:, 0]
+
+        def step(states, now):
+            x, real = now
+            h, c, fed = states
+            if self.order == "bahdanau":
+                fed, weights = attend(h)
+            gates = x + ops.matmul(fed, fed_kernel) + ops.matmul(h, recurrent)
+            i, f, g, o = ops.split(gates, 4, axis=-1)
+            new_c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+            new_h = ops.sigmoid(o) * ops.tanh(new_c)
+            context = fed
+            if self.order == "luong":
+                context, weights = attend(new_h)
+            vector = self.combine(ops.concatenate([context, new_h], -1))
+            old, new = states, (new_h, new_c, vector)
+            states = tuple(
+                b + real * (a - b) for a, b in zip(new, old, strict=True)
+            )
+            return states, (states[2], weights)
+
+        x = self.drop(zero_masked(inputs, inputs_mask), training=training)
+        x = ops.swapaxes(ops.matmul(x, kernel) + self.cell.bias, 0, 1)
+        states = self._states(initial_state, ops.shape(x)[1])
+        real = self._real(inputs_mask, x)
+        states, (outputs, weights) = backend.scan(step, states, (x, real))
+        results = [ops.swapaxes(outputs, 0, 1)]
+        if self.return_state:
+            results.extend(states)
+        if return_attention_scores:
+            results.append(ops.swapaxes(weights, 0, 1))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _real(self, mask, x):
+        """1 for real steps and 0 for masked ones, `(time, batch, 1)`."""
+        if mask is None:
+            return ops.ones_like(x[..., :1])
+        mask = ops.cast(ops.swapaxes(mask, 0, 1), x.dtype)
+        return ops.expand_dims(mask, -1)
+
+    def _states(self, given, batch):
+        zeros = ops.zeros((batch, self.units), dtype=self.compute_dtype)
+        given = [] if given is None else list(given)
+        if len(given) not in (0, 2, 3):
+            raise ValueError(
+                "`initial_state` must be h and c, or the three states that "
+                "`return_state` returns. Received: "
+                f"{len(given)} states."
+            )
+        given = [ops.cast(state, self.compute_dtype) for state in given]
+        return (*given, *[zeros] * (3 - len(given)))
+
+    def compute_output_spec(
+        self, inputs, memory, *args, return_attention_scores=False, **kwargs
+    ):
+        dtype, batch = self.compute_dtype, inputs.shape[0]
+
+        def spec(*shape):
+            return keras.KerasTensor(shape, dtype=dtype)
+
+        steps = inputs.shape[1]
+        results = [spec(batch, steps, self.units)]
+        if self.return_state:
+            results.extend(spec(batch, self.units) for _ in range(3))
+        if return_attention_scores:
+            results.append(spec(batch, steps, memory.shape[1]))
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def compute_mask(self, inputs, mask=None):
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        return (mask, None, None, None) if self.return_state else mask
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "score": self.attention.score,
+            "order": self.order,
+            "dropout": self.dropout,
+            "return_state": self.return_state,
+        }

@@ -1,0 +1,331 @@
+"""The encoder and decoder blocks of the Transformer."""
+
+import keras
+
+from keras_dl.checks import check_integer, check_rate
+from keras_dl.layers.masks import combine_masks, padding_mask, zero_masked
+from keras_dl.layers.multi_head_attention import MultiHeadAttention
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class TransformerEncoderBlock(keras.Layer):
+    """Self-attention and a feed-forward network, each with a residual.
+
+        post-norm:  y = norm(x + drop(attention(x)))
+                    z = norm(y + drop(feed_forward(y)))
+        pre-norm:   y = x + drop(attention(norm(x)))
+                    z = y + drop(feed_forward(norm(y)))
+
+    with `feed_forward(x) = W_2 activation(W_1 x + b_1) + b_2`. With
+    `use_causal_mask` at call it is the block of a decoder-only model.
+
+    **Shapes.** `(batch, time, d)` to the same.
+
+    **Masking.** A masked step has no effect on others, whatever it holds, NaN
+    too. The mask is passed on.
+
+    Args:
+        num_heads: Number of attention heads.
+        intermediate_dim: Width of the feed-forward network.
+        dropout: Share to drop of each of the two outputs, before the
+            residual is added, and of the attention weights.
+        activation: Activation of the feed-forward network.
+        norm_first: Whether to normalize before (pre-norm) or after.
+        attention_bias: Whether the projections of the attention have biases.
+        layer_norm_epsilon: Added to the variances.
+        kernel_initializer: Initializer of all kernels.
+        **kwargs: Arguments of `keras.Layer`.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, time, d)`.
+        mask: Boolean `(batch, time)`; comes along with the inputs.
+        attention_mask: Boolean, broadcast to `(batch, time, time)`: what a
+            step may see, beside `mask`.
+        use_causal_mask: Whether a step sees only itself and earlier ones.
+        cache, index: Keys and values of earlier steps, and how many there
+            are: see `MultiHeadAttention`. The new cache is returned last.
+        return_attention_scores: Whether to return the weights too.
+        training: Whether dropout is active.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> block = keras_dl.layers.TransformerEncoderBlock(2, 16, dropout=0.1)
+    >>> block(np.ones((2, 5, 8))).shape
+    (2, 5, 8)
+
+    Reference:
+        Vaswani et al., "Attention is all you need", 2017: post-norm, ReLU, no
+        biases in the attention. Pre-norm: Xiong et al., "On layer
+        normalization in the Transformer architecture", 2020.
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        intermediate_dim,
+        dropout=0.0,
+        activation="relu",
+        norm_first=False,
+        attention_bias=True,
+        layer_norm_epsilon=1e-5,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = check_integer("num_heads", num_heads, 1)
+        self.intermediate_dim = check_integer(
+            "intermediate_dim", intermediate_dim, 1
+        )
+        self.dropout = check_rate("dropout", dropout)
+        self.activation = keras.activations.get(activation)
+        self.norm_first = norm_first
+        self.attention_bias = attention_bias
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.supports_masking = True
+
+        self.attention = self._attention("attention")
+        self.attention_norm = self._norm("attention_norm")
+        self.widen = self._dense(intermediate_dim, "widen")
+        self.feed_forward_norm = self._norm("feed_forward_norm")
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def _attention(self, name):
+        return MultiHeadAttention(
+            self.num_heads,
+            dropout=self.dropout,
+            use_bias=self.attention_bias,
+            kernel_initializer=self.kernel_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _norm(self, name):
+        return keras.layers.LayerNormalization(
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name
+        )
+
+    def _dense(self, units, name):
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=self.kernel_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def build(self, input_shape):
+        self.attention.build(input_shape)
+        self.attention_norm.build(input_shape)
+        self.widen.build(input_shape)
+        self.narrow = self._dense(input_shape[-1], "narrow")
+        self.narrow.build((*input_shape[:-1], self.intermediate_dim))
+        self.feed_forward_norm.build(input_shape)
+        self.built = True
+
+    def call(
+        self,
+        inputs,
+        mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        cache=None,
+        index=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        x = zero_masked(inputs, mask)
+        x, *others = self._residual(
+            x,
+            self.attention_norm,
+            self.attention,
+            attention_mask=combine_masks(padding_mask(mask), attention_mask),
+            use_causal_mask=use_causal_mask,
+            cache=cache,
+            index=index,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        x = self._feed_forward(x, training)
+        return (x, *others) if others else x
+
+    def _feed_forward(self, x, training):
+        def feed_forward(x):
+            return self.narrow(self.activation(self.widen(x)))
+
+        (x,) = self._residual(
+            x, self.feed_forward_norm, feed_forward, training=training
+        )
+        return x
+
+    def _residual(self, x, norm, sublayer, training, **kwargs):
+        """The sublayer's output added to `x`, and whatever else it returns."""
+        if isinstance(sublayer, keras.Layer):
+            kwargs["training"] = training
+        results = sublayer(norm(x) if self.norm_first else x, **kwargs)
+        y, *others = results if isinstance(results, tuple) else (results,)
+        y = x + self.drop(y, training=training)
+        return (y if self.norm_first else norm(y)), *others
+
+    def empty_cache(self, batch, length):
+        """A cache for `length` positions, with nothing in it."""
+        return self.attention.empty_cache(batch, length)
+
+    def compute_output_spec(
+        self, inputs, *args, return_attention_scores=False, **kwargs
+    ):
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        return output, self._scores_spec(inputs, inputs)
+
+    def _scores_spec(self, query, key):
+        return keras.KerasTensor(
+            (query.shape[0], self.num_heads, query.shape[1], key.shape[1]),
+            dtype=self.compute_dtype,
+        )
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "intermediate_dim": self.intermediate_dim,
+            "dropout": self.dropout,
+            "activation": keras.activations.serialize(self.activation),
+            "norm_first": self.norm_first,
+            "attention_bias": self.attention_bias,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
+        }
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class TransformerDecoderBlock(TransformerEncoderBlock):
+    """Causal self-attention, attention on a memory, and a feed-forward network.
+
+        post-norm:  y = norm(x + drop(attention(x)))
+                    y = norm(y + drop(memory_attention(y, memory)))
+                    z = norm(y + drop(feed_forward(y)))
+
+    and pre-norm accordingly; see `TransformerEncoderBlock`.
+
+    **Shapes.** Inputs `(batch, time, d)` and memory `(batch, keys, e)` to
+    `(batch, time, d)`.
+
+    **Masking.** No step sees a later one. Masked steps and masked parts of
+    the memory have no effect, whatever they hold. The inputs' mask is passed
+    on.
+
+    Args:
+        num_heads: Number of heads of each attention.
+        intermediate_dim: Width of the feed-forward network.
+        **kwargs: As `TransformerEncoderBlock`.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, time, d)`.
+        memory: The encoder's output, `(batch, keys, e)`.
+        inputs_mask, memory_mask: Boolean masks; they come along.
+        cache, index: Pair of the cache of the self-attention and of the
+            memory's keys and values, as `start_cache` makes it, and the
+            position of the inputs. The new cache is returned last.
+        return_attention_scores: Whether to return the weights of both
+            attentions too.
+        training: Whether dropout is active.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> block = keras_dl.layers.TransformerDecoderBlock(2, 16)
+    >>> block(np.ones((2, 5, 8)), np.ones((2, 3, 8))).shape
+    (2, 5, 8)
+
+    Reference:
+        Vaswani et al., "Attention is all you need", 2017.
+    """
+
+    def __init__(self, num_heads, intermediate_dim, **kwargs):
+        super().__init__(num_heads, intermediate_dim, **kwargs)
+        self.memory_attention = self._attention("memory_attention")
+        self.memory_norm = self._norm("memory_norm")
+
+    def build(self, inputs_shape, memory_shape):
+        super().build(inputs_shape)
+        self.memory_attention.build(inputs_shape, memory_shape)
+        self.memory_norm.build(inputs_shape)
+
+    def call(
+        self,
+        inputs,
+        memory,
+        inputs_mask=None,
+        memory_mask=None,
+        attention_mask=None,
+        cache=None,
+        index=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        own, of_memory = (None, None) if cache is None else cache
+        options = {
+            "return_attention_scores": return_attention_scores,
+            "training": training,
+        }
+        x = zero_masked(inputs, inputs_mask)
+        x, *others = self._residual(
+            x,
+            self.attention_norm,
+            self.attention,
+            attention_mask=combine_masks(
+                padding_mask(inputs_mask), attention_mask
+            ),
+            use_causal_mask=True,
+            cache=own,
+            index=index,
+            **options,
+        )
+        x, *weights = self._residual(
+            x,
+            self.memory_norm,
+            self.memory_attention,
+            value=memory if cache is None else None,
+            value_mask=memory_mask,
+            cache=of_memory,
+            **options,
+        )
+        x = self._feed_forward(x, training)
+        if cache is not None:
+            weights.append((others.pop(), of_memory))
+        others = (*others, *weights)
+        return (x, *others) if others else x
+
+    def start_cache(self, memory, length, memory_mask=None):
+        """A cache for `length` steps on this memory."""
+        batch = keras.ops.shape(memory)[0]
+        return (
+            self.empty_cache(batch, length),
+            self.memory_attention.project(memory, value_mask=memory_mask),
+        )
+
+    def compute_output_spec(
+        self, inputs, memory, *args, return_attention_scores=False, **kwargs
+    ):
+        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        return (
+            output,
+            self._scores_spec(inputs, inputs),
+            self._scores_spec(inputs, memory),
+        )
+
+    def compute_mask(self, inputs, mask=None):
+        return mask[0] if isinstance(mask, (list, tuple)) else mask

@@ -1,0 +1,245 @@
+"""Transformer blocks against torch.nn, with masks and caches."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import ops
+from sequences import gradients_of, normal, numpy
+
+from keras_dl import autodiff
+from keras_dl.layers import TransformerDecoderBlock, TransformerEncoderBlock
+from keras_dl.testing import check_layer
+
+X, MEMORY = normal(2, 4, 6), normal(2, 5, 6, seed=1)
+MASK = np.array([[1, 1, 1, 0], [1, 1, 1, 1]], bool)
+MEMORY_MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)
+
+
+def copy_attention(layer, peer):
+    kernels, biases = layer.get_weights()[::2], layer.get_weights()[1::2]
+    peer.in_proj_weight.copy_(torch.tensor(np.hstack(kernels[:3]).T))
+    peer.in_proj_bias.copy_(torch.tensor(np.hstack(biases[:3])))
+    copy_dense((kernels[3], biases[3]), peer.out_proj)
+
+
+def copy_dense(weights, peer):
+    peer.weight.copy_(torch.tensor(weights[0].T))
+    peer.bias.copy_(torch.tensor(weights[1]))
+
+
+def copy_norm(layer, peer):
+    gamma, beta = layer.get_weights()
+    peer.weight.copy_(torch.tensor(gamma))
+    peer.bias.copy_(torch.tensor(beta))
+
+
+def torch_peer(block, kind):
+    """torch's layer with the block's weights."""
+    peer = kind(
+        6,
+        2,
+        8,
+        dropout=0.0,
+        batch_first=True,
+        norm_first=block.norm_first,
+    )
+    decoder = isinstance(block, TransformerDecoderBlock)
+    norms = [block.attention_norm, block.feed_forward_norm]
+    if decoder:
+        norms.insert(1, block.memory_norm)
+    with torch.no_grad():
+        copy_attention(block.attention, peer.self_attn)
+        if decoder:
+            copy_attention(block.memory_attention, peer.multihead_attn)
+        copy_dense(block.widen.get_weights(), peer.linear1)
+        copy_dense(block.narrow.get_weights(), peer.linear2)
+        for i, norm in enumerate(norms):
+            copy_norm(norm, getattr(peer, f"norm{i + 1}"))
+    return peer.train()
+
+
+def shaken(block, *shapes):
+    """Builds the block, and moves what starts at 0 or 1 away from it."""
+    block.build(*shapes)
+    for i, w in enumerate(block.weights):
+        w.assign(w + 0.1 * normal(*w.shape, seed=i))
+    return block
+
+
+def with_torch(peer, *arrays, **kwargs):
+    """The peer's output, and gradients of the sum of its squares."""
+    with torch.enable_grad():
+        inputs = [torch.tensor(a, requires_grad=True) for a in arrays]
+        output = peer(*inputs, **kwargs)
+        gradients = torch.autograd.grad((output**2).sum(), inputs)
+    return output.detach().numpy(), [g.numpy() for g in gradients]
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+class TestOracle:
+    def test_encoder(self, norm_first):
+        block = TransformerEncoderBlock(2, 8, norm_first=norm_first)
+        peer = torch_peer(
+            shaken(block, X.shape), torch.nn.TransformerEncoderLayer
+        )
+        expected, slopes = with_torch(peer, X)
+        np.testing.assert_allclose(numpy(block(X))[0], expected, atol=1e-5)
+        found = gradients_of(block, X)
+        np.testing.assert_allclose(found[0], slopes[0], atol=1e-4)
+
+    def test_decoder(self, norm_first):
+        block = TransformerDecoderBlock(2, 8, norm_first=norm_first)
+        peer = torch_peer(
+            shaken(block, X.shape, MEMORY.shape),
+            torch.nn.TransformerDecoderLayer,
+        )
+        causal = torch.nn.Transformer.generate_square_subsequent_mask(4)
+        expected, slopes = with_torch(
+            peer,
+            X,
+            MEMORY,
+            tgt_mask=causal,
+            memory_key_padding_mask=torch.tensor(~MEMORY_MASK),
+        )
+
+        def call(x, memory):
+            return block(x, memory, memory_mask=MEMORY_MASK)
+
+        np.testing.assert_allclose(
+            numpy(call(X, MEMORY))[0], expected, atol=1e-5
+        )
+        for a, b in zip(gradients_of(call, X, MEMORY), slopes, strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_contract():
+    check_layer(
+        lambda **kwargs: TransformerEncoderBlock(2, 8, dropout=0.1, **kwargs), X
+    )
+
+
+def test_decoder_keeps_its_config_and_trains_every_variable():
+    block = TransformerDecoderBlock(2, 8, activation="gelu", norm_first=True)
+    block(X, MEMORY)
+    copy = TransformerDecoderBlock.from_config(block.get_config())
+    copy.build(X.shape, MEMORY.shape)
+    copy.set_weights(block.get_weights())
+    np.testing.assert_allclose(
+        *numpy([copy(X, MEMORY), block(X, MEMORY)]), atol=1e-6
+    )
+    _, gradients = autodiff.variable_gradients(
+        lambda: ops.sum(ops.square(block(X, MEMORY))),
+        block.trainable_variables,
+    )
+    for variable, gradient in zip(
+        block.trainable_variables, gradients, strict=True
+    ):
+        # A bias of the keys moves all scores of a query alike.
+        if not variable.path.endswith("key/bias"):
+            assert np.any(numpy(gradient)[0] != 0), variable.path
+
+
+def test_symbolic_shapes():
+    block = TransformerDecoderBlock(2, 8)
+    inputs = keras.Input((None, 6)), keras.Input((None, 6))
+    outputs = block(*inputs, return_attention_scores=True)
+    shapes = [y.shape for y in outputs]
+    assert shapes == [
+        (None, None, 6),
+        (None, 2, None, None),
+        (None, 2, None, None),
+    ]
+    model = keras.Model(inputs, outputs)
+    found = [y.shape for y in numpy(model([X, MEMORY]))]
+    assert found == [(2, 4, 6), (2, 2, 4, 4), (2, 2, 4, 5)]
+
+
+def test_masks_come_along_and_scores_respect_them():
+    embed = keras.layers.Embedding(9, 6, mask_zero=True)
+    ids = np.array([[1, 2, 3, 0], [4, 5, 6, 7]])
+    x = embed(ids)
+    encoder = TransformerEncoderBlock(2, 8)
+    memory, scores = encoder(x, return_attention_scores=True)
+    assert np.all(numpy(scores)[0][0, :, :, 3] == 0)
+    decoder = TransformerDecoderBlock(2, 8)
+    _, own, cross = decoder(x, memory, return_attention_scores=True)
+    assert np.all(np.triu(numpy(own)[0][1, 0], 1) == 0)
+    np.testing.assert_allclose(numpy(own)[0].sum(-1), 1, atol=1e-5)
+    expected = decoder(x, memory, memory_mask=MASK)
+    np.testing.assert_allclose(
+        *numpy([decoder(x, memory), expected]), atol=1e-6
+    )
+    assert cross.shape == (2, 2, 4, 4)
+
+
+def test_masked_steps_have_no_effect_whatever_they_hold():
+    block = TransformerDecoderBlock(2, 8)
+
+    def call(x, memory):
+        y = block(x, memory, inputs_mask=MASK, memory_mask=MEMORY_MASK)
+        return ops.where(MASK[..., None], y, 0.0)
+
+    x = np.where(MASK[..., None], X, np.float32(np.nan))
+    memory = np.where(MEMORY_MASK[..., None], MEMORY, np.float32(np.nan))
+    for a, b in zip(
+        numpy(call(x, memory)) + gradients_of(call, x, memory),
+        numpy(call(X, MEMORY)) + gradients_of(call, X, MEMORY),
+        strict=True,
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_later_steps_cannot_be_seen():
+    encoder, decoder = (
+        TransformerEncoderBlock(2, 8),
+        TransformerDecoderBlock(2, 8),
+    )
+    for call in (
+        lambda x: encoder(x, use_causal_mask=True),
+        lambda x: decoder(x, MEMORY),
+    ):
+        slope = autodiff.grad(lambda x, call=call: ops.sum(call(x)[:, 1, 0]))
+        gradient = numpy(slope(X))[0]
+        assert np.all(gradient[:, 2:] == 0)
+        assert np.all(np.any(gradient[:, :2] != 0, axis=-1))
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_cached_equals_full(norm_first):
+    encoder = TransformerEncoderBlock(2, 8, norm_first=norm_first)
+    decoder = TransformerDecoderBlock(2, 8, norm_first=norm_first)
+    expected = numpy(
+        [
+            encoder(X, use_causal_mask=True),
+            decoder(X, MEMORY, memory_mask=MEMORY_MASK),
+        ]
+    )
+    own = encoder.empty_cache(2, 4)
+    both = decoder.start_cache(MEMORY, 4, MEMORY_MASK)
+    parts = []
+    for t in range(4):
+        x = X[:, t : t + 1]
+        y, own = encoder(x, use_causal_mask=True, cache=own, index=t)
+        # The memory itself is not needed any more.
+        z, both = decoder(
+            x, MEMORY[:, :1], memory_mask=MEMORY_MASK, cache=both, index=t
+        )
+        parts.append(numpy([y, z]))
+    for i in range(2):
+        found = np.concatenate([part[i] for part in parts], 1)
+        np.testing.assert_allclose(found, expected[i], atol=1e-5)
+
+
+def test_second_order_goes_through():
+    block = TransformerEncoderBlock(2, 8)
+    slope = autodiff.grad(lambda x: ops.sum(ops.square(block(x))))
+    curvature = autodiff.grad(lambda x: ops.sum(ops.square(slope(x))))(X)
+    assert np.any(numpy(curvature)[0] != 0)
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="`intermediate_dim` must be"):
+        TransformerEncoderBlock(2, 0)
+    with pytest.raises(ValueError, match="`dropout` must be"):
+        TransformerDecoderBlock(2, 8, dropout=1.0)
