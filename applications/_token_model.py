@@ -22,6 +22,7 @@ class TokenModel(keras.Model):
     """
 
     reads_source = False
+    pad_id = 0
 
     def _remember(self, **arguments):
         self._arguments = arguments

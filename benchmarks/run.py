@@ -15,7 +15,15 @@ import sys
 from benchmarks._timing import machine
 
 HERE = pathlib.Path(__file__).parent
-NAMES = ("supervised_step", "dcgan_step", "maml_step", "import_time")
+NAMES = (
+    "supervised_step",
+    "dcgan_step",
+    "maml_step",
+    "recurrent_step",
+    "transformer_step",
+    "generation",
+    "import_time",
+)
 BACKENDS = ("jax", "tensorflow", "torch")
 
 

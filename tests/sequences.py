@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_dl import autodiff
+from keras_dl import autodiff, backend
 
 
 def normal(*shape, seed=0):
@@ -25,3 +25,8 @@ def gradients_of(fn, *inputs):
 
     argnums = tuple(range(len(inputs)))
     return numpy(autodiff.grad(loss, argnums)(*inputs))
+
+
+def compiled(layer, function):
+    """Compiles a function that calls the layer: one program, not many."""
+    return backend.compiled(layer, function)

@@ -8,7 +8,19 @@ import re
 import keras_dl
 
 ROOT = pathlib.Path(__file__).parents[1]
-ROOMS = ("applications", "callbacks", "datasets", "testing", "training")
+ROOMS = (
+    "applications",
+    "callbacks",
+    "datasets",
+    "generation",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "testing",
+    "text",
+    "training",
+)
 
 
 def rows():

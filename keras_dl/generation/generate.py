@@ -74,6 +74,7 @@ def generate(
             f"'greedy' or 'sample'. Received: stream=True, search={search!r}."
         )
     prompts = read_prompts(model, prompts, vocabulary, max_new_tokens)
+    _build(model, prompts)
     if end_id is None and prompts.vocabulary is not None:
         end_id = prompts.vocabulary.end_id
     steps = _run(model, prompts, max_new_tokens, search, end_id, use_cache)
@@ -100,6 +101,14 @@ def _search(search):
     return search
 
 
+def _build(model, prompts):
+    """Makes the variables of a model that has not been called yet."""
+    if not model.built:
+        ids = prompts.ids[0][None].astype("int32")
+        pair = getattr(model, "reads_source", False)
+        model((ids, ids[:, :1]) if pair else ids)
+
+
 def _run(model, prompts, max_new_tokens, search, end_id, use_cache):
     """Runs the search; yields after each step."""
     ids, mask = prompts.padded(_MULTIPLE)
@@ -120,7 +129,7 @@ def _run(model, prompts, max_new_tokens, search, end_id, use_cache):
         search.rows_per_prompt,
     )
     for number in range(max_new_tokens):
-        tokens, parents = search.choose(_checked(logits))
+        tokens, parents = search.choose(_allowed(logits, model))
         yield
         if search.done or number == max_new_tokens - 1:
             return
@@ -131,13 +140,18 @@ def _run(model, prompts, max_new_tokens, search, end_id, use_cache):
         )
 
 
-def _checked(logits):
+def _allowed(logits, model):
+    """The logits as an array; padding is never generated."""
     logits = ops.convert_to_numpy(logits)
     if np.isnan(logits).any():
         raise ValueError(
             "`model` gave logits that are NaN: its weights may be. Nothing "
             "can be generated from them."
         )
+    pad_id = getattr(model, "pad_id", None)
+    if pad_id is not None:
+        logits = logits.copy()
+        logits[:, pad_id] = -np.inf
     return logits
 
 

@@ -1,0 +1,199 @@
+"""`generate` with every model: caches, streams, texts, bad input."""
+
+import gc
+import weakref
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from models import END, KINDS, SIZE, language_model, made
+
+import keras_dl
+from keras_dl import generate
+from keras_dl.generation import BeamSearch, Greedy, Sampling
+from keras_dl.text import CharacterVocabulary
+
+PROMPTS = [[4, 5, 6, 7], [9, 4]]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cached_equals_uncached(kind):
+    model = made(kind)
+    found = {}
+    for search in (Greedy(), Sampling(2.0, seed=1), BeamSearch(3, 1.0)):
+        cached, uncached = (
+            generate(model, PROMPTS, 7, search, end_id=END, use_cache=cache)
+            for cache in (True, False)
+        )
+        assert cached == uncached
+        found[type(search)] = cached
+    tokens = [token for rows in found.values() for row in rows for token in row]
+    assert 0 not in tokens and len(set(tokens)) > 2
+
+
+@pytest.mark.parametrize("kind", ["seq2seq", "transformer_lm"])
+def test_prompts_of_other_lengths_beside_it_change_nothing(kind):
+    model = made(kind)
+    together = generate(model, PROMPTS, 7, Sampling(top_k=1), end_id=END)
+    assert [generate(model, p, 7, end_id=END) for p in PROMPTS] == together
+
+
+def test_greedy_is_the_argmax_of_the_model():
+    model = made("transformer_lm")
+    tokens = [4, 5]
+    for token in generate(model, tokens, 5):
+        logits = ops.convert_to_numpy(model(np.array([tokens])))[0, -1]
+        assert token == logits.argmax()
+        tokens.append(token)
+    assert len(tokens) == 7
+
+
+def test_beam_search_finds_likelier_text_than_greedy():
+    model = made("language_model")
+
+    def log_probability(tokens):
+        ids = np.array([[4, 5, *tokens]])
+        logits = ops.convert_to_numpy(model(ids)).copy()
+        logits[..., 0] = -np.inf  # Padding is never generated.
+        logits = ops.convert_to_numpy(ops.log_softmax(logits))[0]
+        return sum(logits[1 + i, t] for i, t in enumerate(tokens))
+
+    greedy = generate(model, [4, 5], 6)
+    search = BeamSearch(8, 0.0)
+    beam = generate(model, [4, 5], 6, search)
+    assert log_probability(beam) >= log_probability(greedy) - 1e-5
+    score, tokens = search.ranked()[0][0]
+    assert tokens == beam
+    np.testing.assert_allclose(score, log_probability(beam), atol=1e-4)
+
+
+def test_weights_may_change_between_calls():
+    model = made("language_model")
+    before = generate(model, [4, 5], 6)
+    model.bias.assign(100.0 * np.eye(SIZE)[7])
+    assert generate(model, [4, 5], 6) == [7] * 6 != before
+
+
+def test_any_model_that_gives_logits():
+    inputs = keras.Input((None,), dtype="int32")
+    x = keras.layers.Embedding(SIZE, 4)(inputs)
+    x = keras.layers.LSTM(4, return_sequences=True)(x)
+    model = keras.Model(inputs, keras.layers.Dense(SIZE)(x))
+    tokens = generate(model, [[4, 5], [6]], 4, BeamSearch(2))
+    assert [len(row) for row in tokens] == [4, 4]
+
+
+def test_it_ends_with_the_end():
+    model = made("language_model")
+    first = generate(model, [4], 6)
+    end = first[2]
+    assert generate(model, [4], 6, end_id=end) == first[: first.index(end)]
+
+
+class TestText:
+    VOCABULARY = CharacterVocabulary.train(["abcdefgh"])
+
+    def model(self):
+        model = made("language_model")
+        model.bias.assign(-9.0 * np.eye(SIZE)[END])  # Goes on for a while.
+        return model
+
+    def test_strings_in_and_out(self):
+        text = generate(self.model(), "abc", 6, vocabulary=self.VOCABULARY)
+        ids = generate(self.model(), self.VOCABULARY.encode("abc"), 6, end_id=3)
+        assert isinstance(text, str)
+        assert text == self.VOCABULARY.decode(ids)
+        texts = generate(
+            self.model(), ["abc", "d"], 6, vocabulary=self.VOCABULARY
+        )
+        assert texts[0] == text
+
+    @pytest.mark.parametrize("prompts", ["abc", ["abc", "d"], [5, 6]], ids=str)
+    def test_a_stream_adds_up(self, prompts):
+        whole = generate(
+            self.model(), prompts, 8, Sampling(seed=2), self.VOCABULARY
+        )
+        pieces = list(
+            generate(
+                self.model(),
+                prompts,
+                8,
+                Sampling(seed=2),
+                self.VOCABULARY,
+                stream=True,
+            )
+        )
+        assert len(pieces) > 1
+        if isinstance(prompts, list) and isinstance(prompts[0], str):
+            assert ["".join(p) for p in zip(*pieces, strict=True)] == whole
+        elif isinstance(prompts, str):
+            assert "".join(pieces) == whole
+        else:
+            assert [token for piece in pieces for token in piece] == whole
+
+    def test_two_vocabularies(self):
+        model = made("seq2seq")
+        other = CharacterVocabulary.train(["stuvwx"])
+        target = CharacterVocabulary.train(["01234567"])
+        text = generate(model, "tux", 5, vocabulary=(other, target))
+        assert set(text) <= set("01234567")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "kwargs", "message"),
+    [
+        ([], {}, "`prompts` must hold at least one"),
+        ([[4], []], {}, "`prompts` must not be empty"),
+        ("", {"vocabulary": TestText.VOCABULARY}, "must not be empty"),
+        ("abc", {}, "`vocabulary` is needed"),
+        ([4, SIZE], {}, "ids from 4 to 12"),
+        ([-1], {}, "ids from 0 to 11 are allowed"),
+        ([[4.5]], {}, "lists of integer ids"),
+        ([4], {"max_new_tokens": 0}, "`max_new_tokens` must be"),
+        ([4], {"search": "best"}, "`search` must be one of"),
+        ([4], {"search": 4}, "`search` must be a Greedy"),
+        ([4], {"search": "beam", "stream": True}, "`stream` needs a search"),
+        ([4] * 30, {"max_new_tokens": 20}, "has 40 positions"),
+    ],
+    ids=str,
+)
+def test_errors(prompts, kwargs, message):
+    model = KINDS["learned_positions"]()
+    kwargs = {"max_new_tokens": 8, **kwargs}
+    with pytest.raises(ValueError, match=message):
+        generate(model, prompts, **kwargs)
+
+
+def test_all_positions_can_be_used():
+    model = made("learned_positions")
+    for cache in (True, False):
+        tokens = generate(model, [4] * 21, 20, use_cache=cache)
+        assert len(tokens) == 20
+
+
+def test_beams_wider_than_the_vocabulary_are_defined():
+    model = made("language_model")
+    tokens = generate(model, [4], 2, BeamSearch(3 * SIZE))
+    assert len(tokens) == 2
+
+
+def test_logits_that_are_nan_are_an_error():
+    model = made("language_model")
+    model.bias.assign(np.full(SIZE, np.nan))
+    with pytest.raises(ValueError, match="logits that are NaN"):
+        generate(model, [4], 2)
+
+
+def test_what_is_compiled_goes_with_the_model():
+    model = language_model()
+    generate(model, [4], 2)
+    reference = weakref.ref(model)
+    del model
+    keras.utils.clear_session()
+    gc.collect()
+    assert reference() is None
+
+
+def test_it_is_public():
+    assert keras_dl.generate is generate
