@@ -337,6 +337,7 @@ class Seq2Seq(TokenModel):
         Args:
             inputs: Pair of ids, as the model is called with.
         """
+        self._build_for(inputs)
         source, target = inputs
         return self._decode(target, *self.encode(source))[2]
 

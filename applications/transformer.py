@@ -305,6 +305,7 @@ class Transformer(_Embedded):
         Returns:
             List of tensors `(batch, heads, time_t, time_s)`.
         """
+        self._build_for(inputs)
         source, target = inputs
         memory, mask = self.encode(source)
         x, weights = self._embed_target(target), []

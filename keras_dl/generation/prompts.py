@@ -87,6 +87,8 @@ def _check(ids, given, model, max_new_tokens):
             f"{given!r} among the prompts."
         )
     size = getattr(model, "vocabulary_size", None)
+    if getattr(model, "reads_source", False):
+        size = model.input_sizes[0]
     if ids.min() < 0 or (size is not None and ids.max() >= size):
         raise ValueError(
             "`prompts` hold ids that are not in the model's vocabulary: ids "

@@ -161,6 +161,14 @@ def test_attention_can_be_looked_at():
         assert np.all(weights[1, ..., 3:] == 0)
 
 
+@pytest.mark.parametrize("kind", ["seq2seq", "transformer"])
+def test_attention_of_a_model_that_has_not_been_called(kind):
+    model = KINDS[kind](num_layers=1)
+    model.attention((IDS, TARGETS))
+    model.compile("sgd")
+    model.evaluate((IDS, TARGETS), Y[:, :4], verbose=0)
+
+
 def test_tied_output_shares_the_matrix():
     tied, free = (
         made("language_model", tied=tied).count_params() for tied in (1, 0)

@@ -139,6 +139,12 @@ class TestText:
         text = generate(model, "tux", 5, vocabulary=(other, target))
         assert set(text) <= set("01234567")
 
+    def test_a_source_has_its_own_size(self):
+        model = made("seq2seq")  # 12 target ids, and 10 of the source.
+        generate(model, [9], 2)
+        with pytest.raises(ValueError, match="ids from 0 to 9 are allowed"):
+            generate(model, [10], 2)
+
 
 @pytest.mark.parametrize(
     ("prompts", "kwargs", "message"),

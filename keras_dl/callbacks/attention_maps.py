@@ -1,0 +1,301 @@
+"""Pictures of what a model's attention looks at, and how it learns to."""
+
+import pathlib
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dl.checks import check_integer
+
+_INCHES_PER_TOKEN = 0.26
+
+
+class AttentionMaps(keras.callbacks.Callback):
+    """Draws attention maps of a few examples while the model is trained.
+
+    At the end of an epoch it asks `model.attention((source, target))` for the
+    weights, and draws one map for each example: the tokens written downwards,
+    the tokens read to the right, darker where more weight is. Padding is cut
+    off. The model is only asked, not changed: training goes on as it would
+    without the callback.
+
+    **Which weights.** A tensor `(batch, time_t, time_s)`, as `Seq2Seq` gives
+    it, is drawn as it is. Of a list over blocks of tensors
+    `(batch, heads, time_t, time_s)`, as `Transformer` gives it, the mean over
+    the heads of the last block is drawn, or what `block` and `head` say.
+
+    **Rows.** Row `t` shows where the model looks in order to write token `t`.
+    The last row, marked as the end, is where it looks in order to stop.
+
+    Needs matplotlib; a GIF needs Pillow, which comes with it.
+
+    Args:
+        source: The texts to read, or integer ids `(batch, time_s)`.
+        target: The texts to write, or integer ids `(batch, time_t)` as the
+            decoder reads them: the start first.
+        path: Name of the PNG files, with `{epoch}` in it, or `{epoch:02d}`;
+            epochs count from 1. Folders are made.
+        vocabulary: `keras_dl.text.Vocabulary`, or list of tokens by id, or a
+            pair of such for source and target: for texts, and to label the
+            axes. `None`, with ids only: the ids are the labels.
+        every: Number of epochs from one picture to the next.
+        block: Which block's attention to draw; the last by default.
+        head: Which head's; the mean of all by default.
+        gif: Name of a GIF with all pictures, written when training ends.
+            `None`: no GIF.
+        pad_id: Id of the padding.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        ValueError: If `path` lacks `{epoch}`, if texts come without a
+            vocabulary, or if an argument is not allowed; when training
+            begins, if the model has no `attention`, and when a picture is
+            drawn, if it has no such block or head.
+
+    Example:
+
+    >>> maps = AttentionMaps(
+    ...     ["3 May 2021"], ["2021-05-03"], "out/attention_{epoch:02d}.png",
+    ...     vocabulary=(sources, targets), gif="out/attention.gif",
+    ... )
+    >>> model.fit(batches, epochs=10, callbacks=[maps])
+
+    Reference:
+        The pictures are those of Bahdanau, Cho and Bengio, "Neural machine
+        translation by jointly learning to align and translate", 2015, figure
+        3; there brighter is more.
+    """
+
+    def __init__(
+        self,
+        source,
+        target,
+        path,
+        vocabulary=None,
+        every=1,
+        block=-1,
+        head=None,
+        gif=None,
+        pad_id=0,
+    ):
+        super().__init__()
+        _figure_class()
+        self.path, self.gif = str(path), gif
+        if self.path.format(epoch=1) == self.path.format(epoch=2):
+            raise ValueError(
+                "`path` must hold `{epoch}`, so that each picture has a name "
+                f"of its own. Received: path={path!r}."
+            )
+        self.every = check_integer("every", every, minimum=1)
+        self.block = check_integer("block", block, minimum=-(2**31))
+        self.head = head if head is None else check_integer("head", head, 0)
+        self.pad_id = check_integer("pad_id", pad_id, minimum=0)
+        pair = isinstance(vocabulary, tuple) and len(vocabulary) == 2
+        ours, theirs = vocabulary if pair else (vocabulary, vocabulary)
+        self.source_ids = _read("source", source, ours, False, self.pad_id)
+        self.target_ids = _read("target", target, theirs, True, self.pad_id)
+        if len(self.source_ids) != len(self.target_ids):
+            raise ValueError(
+                "`source` and `target` must be as many as each other. Received:"
+                f" {len(self.source_ids)} and {len(self.target_ids)}."
+            )
+        self.source_tokens = [self._labels(r, ours) for r in self.source_ids]
+        self.target_tokens = [
+            # Moved on by one: a row is what is written, not what was read.
+            [*self._labels(row, theirs)[1:], "end"]
+            for row in self.target_ids
+        ]
+        self.pictures = []
+
+    def on_train_begin(self, logs=None):
+        if not hasattr(self.model, "attention"):
+            raise ValueError(
+                "The model must have a method `attention((source, target))`, "
+                "as keras_dl.applications.Seq2Seq and Transformer have. "
+                f"Received: {type(self.model).__name__}."
+            )
+        self.pictures = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0:
+            path = pathlib.Path(self.path.format(epoch=epoch + 1))
+            tokens = self.source_tokens, self.target_tokens
+            title = f"epoch {epoch + 1}"
+            draw_attention(self.weights(), *tokens, path, title)
+            self.pictures.append(path)
+
+    def on_train_end(self, logs=None):
+        if self.gif is not None and self.pictures:
+            _write_gif(self.pictures, self.gif)
+
+    def weights(self):
+        """The maps to draw: an array `(batch, time_t, time_s)`."""
+        source = ops.convert_to_tensor(self.source_ids)
+        target = ops.convert_to_tensor(self.target_ids)
+        weights = self.model.attention((source, target))
+        if isinstance(weights, (list, tuple)):
+            weights = _chosen("block", weights, self.block, len(weights))
+        weights = ops.convert_to_numpy(ops.cast(weights, "float32"))
+        if weights.ndim == 3:
+            return weights
+        if self.head is None:
+            return weights.mean(axis=1)
+        heads = np.moveaxis(weights, 1, 0)
+        return _chosen("head", heads, self.head, len(heads))
+
+    def _labels(self, ids, vocabulary):
+        ids = ids[ids != self.pad_id].tolist()
+        if vocabulary is None:
+            return list(map(str, ids))
+        tokens = getattr(vocabulary, "tokens", vocabulary)
+        return [tokens[id] for id in ids]
+
+
+def draw_attention(
+    weights, source_tokens, target_tokens, path=None, title=None
+):
+    """Draws attention maps, one beside the other.
+
+    What lies beyond the tokens of an example, its padding, is cut off. Black
+    is a weight of 1, white one of 0, on every map.
+
+    Args:
+        weights: Array or tensor `(time_t, time_s)`, with lists of tokens; or
+            `(batch, time_t, time_s)`, with a list of lists of tokens for each.
+        source_tokens: The tokens read: strings.
+        target_tokens: The tokens written: strings.
+        path: Name of the PNG to write, or `None`.
+        title: Title of the picture, or `None`.
+
+    Returns:
+        The `matplotlib.figure.Figure`, which belongs to no window.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+        ValueError: If there are more tokens than weights.
+
+    Example:
+
+    >>> draw_attention([[0.9, 0.1], [0.2, 0.8]], ["a", "b"], ["A", "B"])
+    """
+    weights = ops.convert_to_numpy(weights)
+    if weights.ndim == 2:
+        weights = weights[None]
+        source_tokens, target_tokens = [source_tokens], [target_tokens]
+    examples = list(zip(weights, source_tokens, target_tokens, strict=True))
+    for one, sources, targets in examples:
+        if len(targets) > one.shape[0] or len(sources) > one.shape[1]:
+            raise ValueError(
+                "`weights` must have a row for each target token and a column "
+                f"for each source token. Received: shape {one.shape}, "
+                f"{len(targets)} target and {len(sources)} source tokens."
+            )
+    widths = [max(len(sources), 4) for sources in source_tokens]
+    figure = _new_figure(widths, max(map(len, target_tokens)), title)
+    all_axes = figure.subplots(
+        1, len(examples), squeeze=False, width_ratios=widths
+    )[0]
+    for axes, (one, sources, targets) in zip(all_axes, examples, strict=True):
+        _draw_map(axes, one[: len(targets), : len(sources)], sources, targets)
+    if path is not None:
+        path = pathlib.Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path)
+    return figure
+
+
+def _draw_map(axes, weights, source_tokens, target_tokens):
+    axes.imshow(weights, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    longest = max(map(len, source_tokens), default=1)
+    axes.set_xticks(
+        range(len(source_tokens)),
+        [_visible(token) for token in source_tokens],
+        rotation=0 if longest <= 2 else 90,
+    )
+    axes.set_yticks(
+        range(len(target_tokens)), [_visible(token) for token in target_tokens]
+    )
+    # Reading order: the source runs along the top.
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, labelsize=9)
+    axes.set_xticks(np.arange(0.5, len(source_tokens) - 1), minor=True)
+    axes.set_yticks(np.arange(0.5, len(target_tokens) - 1), minor=True)
+    axes.grid(which="minor", color="0.9", linewidth=0.5)
+    axes.tick_params(which="minor", length=0)
+
+
+def _visible(token):
+    """A token as a label: a space is shown, and nothing is a formula."""
+    return token.replace(" ", "␣").replace("\n", "↵").replace("$", r"\$")
+
+
+def _new_figure(widths, height, title):
+    width = _INCHES_PER_TOKEN * sum(widths) + 0.7 * len(widths)
+    figure = _figure_class()(
+        figsize=(max(width, 2.5), _INCHES_PER_TOKEN * max(height, 4) + 0.8),
+        dpi=120,
+        layout="constrained",
+    )
+    if title is not None:
+        figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def _figure_class():
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "Pictures of attention need matplotlib, which is not installed: "
+            'pip install "keras_dl[plots]".'
+        ) from error
+    return Figure
+
+
+def _write_gif(pictures, path):
+    from PIL import Image
+
+    frames = [Image.open(picture).convert("P") for picture in pictures]
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Half a second each, and the last one long enough to look at.
+    durations = [500] * (len(frames) - 1) + [2500]
+    film = {"save_all": True, "append_images": frames[1:], "loop": 0}
+    frames[0].save(path, duration=durations, **film)
+
+
+def _read(name, given, vocabulary, start, pad_id):
+    """Ids `(batch, time)` of texts, or of ids."""
+    if isinstance(given, str):
+        given = [given]
+    if len(given) == 0:
+        raise ValueError(f"`{name}` must hold examples. Received: none.")
+    if isinstance(given[0], str):
+        if not hasattr(vocabulary, "encode_batch"):
+            raise ValueError(
+                f"`{name}` holds texts, which need a `vocabulary` that can "
+                f"encode them. Received: {type(vocabulary).__name__}."
+            )
+        if vocabulary.pad_id != pad_id:
+            raise ValueError(
+                "`pad_id` must be that of the vocabulary, "
+                f"{vocabulary.pad_id}. Received: pad_id={pad_id}."
+            )
+        return vocabulary.encode_batch(given, start=start)
+    ids = np.asarray(given)
+    if ids.ndim != 2 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"`{name}` must be texts, or integer ids of shape (batch, time). "
+            f"Received: shape {ids.shape}, dtype {ids.dtype}."
+        )
+    return ids.astype("int32")
+
+
+def _chosen(name, items, index, count):
+    if not -count <= index < count:
+        raise ValueError(
+            f"`{name}` must be one of the model's {count}. "
+            f"Received: {name}={index}."
+        )
+    return items[index]
