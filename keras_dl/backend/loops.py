@@ -33,7 +33,7 @@ def make(scan, compile_forward, compile_backward):
         h, c = states
         mask = _time_first(mask, x)
         kernel = ops.copy(recurrent_kernel)  # A tensor, not a variable.
-        outputs, h, c = loops[_lstm](x, mask, h, c, kernel)
+        outputs, h, c = loops[_lstm](x, h, c, kernel, *mask)
         return ops.swapaxes(outputs, 0, 1), [h, c]
 
     def gru(x, states, kernel, recurrent_kernel, bias, mask):
@@ -41,7 +41,7 @@ def make(scan, compile_forward, compile_backward):
         x = _project(x, kernel, bias[0])
         mask = _time_first(mask, x)
         kernel = ops.copy(recurrent_kernel)
-        outputs, h = loops[_gru](x, mask, *states, kernel, bias[1])
+        outputs, h = loops[_gru](x, *states, kernel, bias[1], *mask)
         return ops.swapaxes(outputs, 0, 1), [h]
 
     return lstm, gru
@@ -58,11 +58,11 @@ def _project(x, kernel, bias):
 
 
 def _time_first(mask, x):
-    """The mask as numbers of the shape (steps, batch, 1); all ones if none."""
+    """The mask, if any, as numbers of the shape (steps, batch, 1)."""
     if mask is None:
-        return ops.ones((x.shape[0] or ops.shape(x)[0], 1, 1), x.dtype)
+        return ()
     mask = ops.cast(ops.swapaxes(mask, 0, 1), x.dtype)
-    return ops.expand_dims(mask, -1)
+    return (ops.expand_dims(mask, -1),)
 
 
 def _differentiable(forward, backward):
@@ -106,54 +106,70 @@ def _product(a, b):
     return ops.matmul(ops.transpose(a), b)
 
 
+def _only_real(values, mask):
+    """The values of real steps, and zeros for masked ones."""
+    for m in mask:
+        values = m * values
+    return values
+
+
+def _kept(new, old, mask):
+    """The new values, and the old ones where a step is masked."""
+    return old + mask[0] * (new - old) if mask else new
+
+
+def _rest(values, real, mask):
+    """What of the values is not real."""
+    return values - real if mask else 0.0
+
+
 def _lstm(scan):
     """i, f, o = sigmoid(.), g = tanh(.); c = f c' + i g; h = o tanh(c)."""
 
-    def forward(x, mask, h, c, kernel):
+    def forward(x, h, c, kernel, *mask):
         def step(carry, now):
             h, c = carry
-            x, m = now
+            x, *m = now
             i, f, g, o = _split(x + ops.matmul(h, kernel), 4)
             i, f, g, o = _sigmoid(i), _sigmoid(f), ops.tanh(g), _sigmoid(o)
             new_c = f * c + i * g
-            new_h = o * ops.tanh(new_c)
-            h, c = h + m * (new_h - h), c + m * (new_c - c)
+            h = _kept(o * ops.tanh(new_c), h, m)
+            c = _kept(new_c, c, m)
             return (h, c), (h, c, ops.concatenate([i, f, g, o], -1))
 
-        (last_h, last_c), (hs, cs, gates) = scan(step, (h, c), (x, mask))
+        (last_h, last_c), (hs, cs, gates) = scan(step, (h, c), (x, *mask))
         return (hs, last_h, last_c), (hs, cs, gates)
 
-    def backward(saved, cotangents, x, mask, h, c, kernel):
+    def backward(saved, cotangents, x, h, c, kernel, *mask):
         hs, cs, gates = saved
         d_hs, d_h, d_c = cotangents
         transposed = ops.transpose(kernel)
 
         def step(carry, now):
             d_h, d_c = carry
-            d_out, gates, old_c, m = now
+            d_out, gates, old_c, *m = now
             i, f, g, o = _split(gates, 4)
             tanh_c = ops.tanh(f * old_c + i * g)
             d_h = d_h + d_out
-            d_new_h = m * d_h
-            d_new_c = m * d_c + d_new_h * o * (1 - tanh_c * tanh_c)
+            real_h, real_c = _only_real(d_h, m), _only_real(d_c, m)
+            rest_h, rest_c = _rest(d_h, real_h, m), _rest(d_c, real_c, m)
+            real_c = real_c + real_h * o * (1 - tanh_c * tanh_c)
             d_x = ops.concatenate(
                 [
-                    d_new_c * g * i * (1 - i),
-                    d_new_c * old_c * f * (1 - f),
-                    d_new_c * i * (1 - g * g),
-                    d_new_h * tanh_c * o * (1 - o),
+                    real_c * g * i * (1 - i),
+                    real_c * old_c * f * (1 - f),
+                    real_c * i * (1 - g * g),
+                    real_h * tanh_c * o * (1 - o),
                 ],
                 -1,
             )
-            d_h = ops.matmul(d_x, transposed) + (d_h - d_new_h)
-            d_c = d_new_c * f + (d_c - m * d_c)
-            return (d_h, d_c), (d_x,)
+            d_h = ops.matmul(d_x, transposed) + rest_h
+            return (d_h, real_c * f + rest_c), (d_x,)
 
-        (d_h, d_c), (d_x,) = scan(
-            step, (d_h, d_c), (d_hs, gates, _before(c, cs), mask), reverse=True
-        )
+        found = (d_hs, gates, _before(c, cs), *mask)
+        (d_h, d_c), (d_x,) = scan(step, (d_h, d_c), found, reverse=True)
         d_kernel = _product(_before(h, hs), d_x)
-        return d_x, ops.zeros_like(mask), d_h, d_c, d_kernel
+        return d_x, d_h, d_c, d_kernel, *map(ops.zeros_like, mask)
 
     return forward, backward
 
@@ -161,42 +177,43 @@ def _lstm(scan):
 def _gru(scan):
     """z, r = sigmoid(.), n = tanh(x_n + r u_n); h = z h' + (1 - z) n."""
 
-    def forward(x, mask, h, kernel, bias):
+    def forward(x, h, kernel, bias, *mask):
         def step(h, now):
-            x, m = now
+            x, *m = now
             u = ops.matmul(h, kernel) + bias
             (x_z, x_r, x_n), (u_z, u_r, u_n) = _split(x, 3), _split(u, 3)
             z, r = _sigmoid(x_z + u_z), _sigmoid(x_r + u_r)
             n = ops.tanh(x_n + r * u_n)
-            h = h + m * (1 - z) * (n - h)
+            h = _kept(n + z * (h - n), h, m)
             return h, (h, ops.concatenate([z, r, n, u_n], -1))
 
-        last, (hs, gates) = scan(step, h, (x, mask))
+        last, (hs, gates) = scan(step, h, (x, *mask))
         return (hs, last), (hs, gates)
 
-    def backward(saved, cotangents, x, mask, h, kernel, bias):
+    def backward(saved, cotangents, x, h, kernel, bias, *mask):
         hs, gates = saved
         d_hs, d_h = cotangents
         transposed = ops.transpose(kernel)
 
         def step(d_h, now):
-            d_out, gates, old_h, m = now
+            d_out, gates, old_h, *m = now
             z, r, n, u_n = _split(gates, 4)
             d_h = d_h + d_out
-            d_new = m * d_h
-            d_z = d_new * (old_h - n) * z * (1 - z)
-            d_n = d_new * (1 - z) * (1 - n * n)
+            real = _only_real(d_h, m)
+            d_z = real * (old_h - n) * z * (1 - z)
+            d_n = real * (1 - z) * (1 - n * n)
             d_r = d_n * u_n * r * (1 - r)
             d_x = ops.concatenate([d_z, d_r, d_n], -1)
             d_u = ops.concatenate([d_z, d_r, d_n * r], -1)
-            d_h = ops.matmul(d_u, transposed) + d_new * z + (d_h - d_new)
+            rest = _rest(d_h, real, m)
+            d_h = ops.matmul(d_u, transposed) + real * z + rest
             return d_h, (d_x, d_u)
 
         before = _before(h, hs)
         d_h, (d_x, d_u) = scan(
-            step, d_h, (d_hs, gates, before, mask), reverse=True
+            step, d_h, (d_hs, gates, before, *mask), reverse=True
         )
         d_kernel, d_bias = _product(before, d_u), ops.sum(d_u, axis=(0, 1))
-        return d_x, ops.zeros_like(mask), d_h, d_kernel, d_bias
+        return d_x, d_h, d_kernel, d_bias, *map(ops.zeros_like, mask)
 
     return forward, backward
