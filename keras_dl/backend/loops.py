@@ -127,15 +127,21 @@ def _lstm(scan):
     """i, f, o = sigmoid(.), g = tanh(.); c = f c' + i g; h = o tanh(c)."""
 
     def forward(x, h, c, kernel, *mask):
+        half, one = ops.full_like(c[:1], 0.5), ops.ones_like(c[:1])
+        scale = ops.concatenate([half, half, one, half], -1)
+        shift = ops.concatenate([half, half, 0 * one, half], -1)
+
         def step(carry, now):
             h, c = carry
             x, *m = now
-            i, f, g, o = _split(x + ops.matmul(h, kernel), 4)
-            i, f, g, o = _sigmoid(i), _sigmoid(f), ops.tanh(g), _sigmoid(o)
+            # All four by one tanh.
+            gates = ops.tanh((x + ops.matmul(h, kernel)) * scale)
+            gates = gates * scale + shift
+            i, f, g, o = _split(gates, 4)
             new_c = f * c + i * g
             h = _kept(o * ops.tanh(new_c), h, m)
             c = _kept(new_c, c, m)
-            return (h, c), (h, c, ops.concatenate([i, f, g, o], -1))
+            return (h, c), (h, c, gates)
 
         (last_h, last_c), (hs, cs, gates) = scan(step, (h, c), (x, *mask))
         return (hs, last_h, last_c), (hs, cs, gates)
@@ -144,29 +150,35 @@ def _lstm(scan):
         hs, cs, gates = saved
         d_hs, d_h, d_c = cotangents
         transposed = ops.transpose(kernel)
+        # What does not depend on later steps, for all steps at once.
+        i, f, g, o = _split(gates, 4)
+        old_c = _before(c, cs)
+        tanh_c = ops.tanh(f * old_c + i * g)
+        slopes = ops.concatenate(
+            [
+                g * i * (1 - i),
+                old_c * f * (1 - f),
+                i * (1 - g * g),
+                tanh_c * o * (1 - o),
+            ],
+            -1,
+        )
+        slopes = _only_real(slopes, mask)
+        through = _only_real(o * (1 - tanh_c * tanh_c), mask)
 
         def step(carry, now):
             d_h, d_c = carry
-            d_out, gates, old_c, *m = now
-            i, f, g, o = _split(gates, 4)
-            tanh_c = ops.tanh(f * old_c + i * g)
+            d_out, slopes, through, f, *m = now
             d_h = d_h + d_out
-            real_h, real_c = _only_real(d_h, m), _only_real(d_c, m)
-            rest_h, rest_c = _rest(d_h, real_h, m), _rest(d_c, real_c, m)
-            real_c = real_c + real_h * o * (1 - tanh_c * tanh_c)
-            d_x = ops.concatenate(
-                [
-                    real_c * g * i * (1 - i),
-                    real_c * old_c * f * (1 - f),
-                    real_c * i * (1 - g * g),
-                    real_h * tanh_c * o * (1 - o),
-                ],
-                -1,
-            )
+            real_c = _only_real(d_c, m)
+            rest_h = _rest(d_h, _only_real(d_h, m), m)
+            rest_c = _rest(d_c, real_c, m)
+            real_c = real_c + d_h * through
+            d_x = ops.concatenate([real_c, real_c, real_c, d_h], -1) * slopes
             d_h = ops.matmul(d_x, transposed) + rest_h
             return (d_h, real_c * f + rest_c), (d_x,)
 
-        found = (d_hs, gates, _before(c, cs), *mask)
+        found = (d_hs, slopes, through, f, *mask)
         (d_h, d_c), (d_x,) = scan(step, (d_h, d_c), found, reverse=True)
         d_kernel = _product(_before(h, hs), d_x)
         return d_x, d_h, d_c, d_kernel, *map(ops.zeros_like, mask)
@@ -194,25 +206,26 @@ def _gru(scan):
         hs, gates = saved
         d_hs, d_h = cotangents
         transposed = ops.transpose(kernel)
+        z, r, n, u_n = _split(gates, 4)
+        before = _before(h, hs)
+        slope_z = (before - n) * z * (1 - z)
+        slope_n = (1 - z) * (1 - n * n)
+        slope_r = slope_n * u_n * r * (1 - r)
+        slopes = ops.concatenate([slope_z, slope_r, slope_n * r], -1)
 
         def step(d_h, now):
-            d_out, gates, old_h, *m = now
-            z, r, n, u_n = _split(gates, 4)
+            d_out, slopes, z, *m = now
             d_h = d_h + d_out
             real = _only_real(d_h, m)
-            d_z = real * (old_h - n) * z * (1 - z)
-            d_n = real * (1 - z) * (1 - n * n)
-            d_r = d_n * u_n * r * (1 - r)
-            d_x = ops.concatenate([d_z, d_r, d_n], -1)
-            d_u = ops.concatenate([d_z, d_r, d_n * r], -1)
             rest = _rest(d_h, real, m)
+            d_u = ops.concatenate([real, real, real], -1) * slopes
             d_h = ops.matmul(d_u, transposed) + real * z + rest
-            return d_h, (d_x, d_u)
+            return d_h, (real,)
 
-        before = _before(h, hs)
-        d_h, (d_x, d_u) = scan(
-            step, d_h, (d_hs, gates, before, *mask), reverse=True
-        )
+        d_h, (real,) = scan(step, d_h, (d_hs, slopes, z, *mask), reverse=True)
+        d_x = [real * slope_z, real * slope_r, real * slope_n]
+        d_u = ops.concatenate([*d_x[:2], d_x[2] * r], -1)
+        d_x = ops.concatenate(d_x, -1)
         d_kernel, d_bias = _product(before, d_u), ops.sum(d_u, axis=(0, 1))
         return d_x, d_h, d_kernel, d_bias, *map(ops.zeros_like, mask)
 
