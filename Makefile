@@ -24,7 +24,7 @@ $(VENV)/.first-%: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.all: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[jax,tensorflow,torch,datasets,plots,test]"
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[jax,tensorflow,torch,datasets,nlp,plots,test]"
 	touch $@
 
 $(VENV)/.lint: pyproject.toml constraints.txt | $(VENV)/bin/python
