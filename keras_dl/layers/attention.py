@@ -132,7 +132,8 @@ class Attention(keras.Layer):
     def attend(self, query, projected, value, mask=None):
         """`(context, weights)`; everything masked in `value` must be zero."""
         weights = masked_softmax(self.scores(query, projected), mask)
-        return ops.matmul(self._drop(weights), value), weights
+        kept = self._drop(weights) if self.dropout else weights
+        return ops.matmul(kept, value), weights
 
     def call(
         self,

@@ -166,7 +166,9 @@ class TransformerEncoderBlock(keras.Layer):
             kwargs["training"] = training
         results = sublayer(norm(x) if self.norm_first else x, **kwargs)
         y, *others = results if isinstance(results, tuple) else (results,)
-        y = x + self.drop(y, training=training)
+        if training and self.dropout:
+            y = self.drop(y, training=training)
+        y = x + y
         return (y if self.norm_first else norm(y)), *others
 
     def empty_cache(self, batch, length):
