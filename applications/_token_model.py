@@ -1,16 +1,16 @@
 """What the models of token ids have in common."""
 
-import keras
 import numpy as np
 from keras import ops
 
+from keras_dl.applications._portable import PortableModel
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity
 
 UNKNOWN_ID = 1
 
 
-class TokenModel(keras.Model):
+class TokenModel(PortableModel):
     """A model from token ids to logits of tokens.
 
     A subclass hands its arguments to `_remember`, which keeps them as its
@@ -53,31 +53,20 @@ class TokenModel(keras.Model):
             optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
         )
 
-    def compile_from_config(self, config):
-        """Compiles as the model was compiled when it was saved."""
-        config = keras.saving.deserialize_keras_object(config)
-        if config.get("jit_compile"):
-            # What "auto" came to on the backend that saved the model: let the
-            # backend that reads it decide for itself.
-            config["jit_compile"] = "auto"
-        self.compile(**config)
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
-
-    def fit(self, x=None, y=None, **kwargs):
+    def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, with a check of the ids in arrays."""
         self._check_arrays(x, y)
-        return super().fit(x, y, **kwargs)
+        return super().fit(x, y, *args, **kwargs)
 
-    def evaluate(self, x=None, y=None, **kwargs):
+    def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with a check of the ids in arrays."""
         self._check_arrays(x, y)
-        return super().evaluate(x, y, **kwargs)
+        return super().evaluate(x, y, *args, **kwargs)
 
-    def predict(self, x, **kwargs):
+    def predict(self, x, *args, **kwargs):
         """As `keras.Model.predict`, with a check of the ids in arrays."""
         self._check_arrays(x)
-        return super().predict(x, **kwargs)
+        return super().predict(x, *args, **kwargs)
 
     def _check_arrays(self, x, y=None):
         parts = list(x) if isinstance(x, (list, tuple)) else [x]

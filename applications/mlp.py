@@ -5,6 +5,9 @@ import numbers
 
 import keras
 
+from keras_dl.applications._portable import PortableModel
+from keras_dl.checks import check_choice, check_rate
+
 _ACTIVATIONS = {
     "binary": "sigmoid",
     "multiclass": "softmax",
@@ -14,7 +17,7 @@ _ACTIVATIONS = {
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class MLP(keras.Model):
+class MLP(PortableModel):
     """Multilayer perceptron for classification and regression.
 
     Dense layers, one after the other, and a head that fits the task:
@@ -121,10 +124,10 @@ class MLP(keras.Model):
         # of its range before they are normalized. Each layer casts its own.
         super().__init__(autocast=False, **kwargs)
         self.units = _check_units(units)
-        self.task = _check_task(task)
+        self.task = check_choice("task", task, _ACTIVATIONS)
         self.num_outputs = _check_num_outputs(num_outputs, task)
         self.activation = keras.activations.get(activation)
-        self.dropout = _check_dropout(dropout)
+        self.dropout = check_rate("dropout", dropout)
         self.batch_norm = batch_norm
         self.normalizer = _check_normalizer(normalizer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -227,17 +230,6 @@ class MLP(keras.Model):
             optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
         )
 
-    def compile_from_config(self, config):
-        """Compiles as the model was compiled when it was saved."""
-        config = keras.saving.deserialize_keras_object(config)
-        if config.get("jit_compile"):
-            # What "auto" came to on the backend that saved the model: let the
-            # backend that reads it decide for itself.
-            config["jit_compile"] = "auto"
-        self.compile(**config)
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
-
     def _default_loss(self):
         if self.task == "regression":
             return keras.losses.MeanSquaredError()
@@ -325,15 +317,6 @@ def _check_units(units):
     return tuple(map(int, units))
 
 
-def _check_task(task):
-    if task not in _ACTIVATIONS:
-        raise ValueError(
-            f"`task` must be one of {sorted(_ACTIVATIONS)}. "
-            f"Received: task={task!r}."
-        )
-    return task
-
-
 def _check_num_outputs(num_outputs, task):
     if num_outputs is None and task in ("binary", "regression"):
         return 1
@@ -346,15 +329,6 @@ def _check_num_outputs(num_outputs, task):
             f"Received: num_outputs={num_outputs!r}."
         )
     return int(num_outputs)
-
-
-def _check_dropout(dropout):
-    if not isinstance(dropout, numbers.Real) or not 0 <= dropout < 1:
-        raise ValueError(
-            "`dropout` must be a number of at least 0 and below 1. "
-            f"Received: dropout={dropout!r}."
-        )
-    return float(dropout)
 
 
 def _check_normalizer(normalizer):

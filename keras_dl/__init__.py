@@ -36,24 +36,11 @@ __all__ = [
     "variable_gradients",
 ]
 
-_ROOMS = (
-    "applications",
-    "callbacks",
-    "datasets",
-    "generation",
-    "layers",
-    "losses",
-    "metrics",
-    "optimizers",
-    "testing",
-    "text",
-)
-
 
 def __getattr__(name):
     """Loads the rooms that are not always needed when they are named."""
     if name == "generate":
         return importlib.import_module("keras_dl.generation").generate
-    if name in _ROOMS:
+    if name in __all__:
         return importlib.import_module(f"keras_dl.{name}")
     raise AttributeError(f"module 'keras_dl' has no attribute {name!r}")

@@ -5,12 +5,11 @@ from keras import ops
 
 from keras_dl.checks import check_integer
 from keras_dl.generation.beam_search import BeamSearch
-from keras_dl.generation.prompts import read_prompts
+from keras_dl.generation.prompts import read_prompts, rounded
 from keras_dl.generation.sampling import Greedy, Sampling
 from keras_dl.generation.steps import has_cache, steps_of
 
 _NAMED = {"greedy": Greedy, "sample": Sampling, "beam": BeamSearch}
-_MULTIPLE = 16
 
 
 def generate(
@@ -111,16 +110,14 @@ def _build(model, prompts):
 
 def _run(model, prompts, max_new_tokens, search, end_id, use_cache):
     """Runs the search; yields after each step."""
-    ids, mask = prompts.padded(_MULTIPLE)
-    if isinstance(search, BeamSearch):
-        search.start(len(ids), end_id, max_new_tokens)
-    else:
-        search.start(len(ids), end_id)
+    ids, mask = prompts.padded()
+    search.start(len(ids), end_id, max_new_tokens)
     beam = search.rows_per_prompt > 1
-    prefill, step = steps_of(model, use_cache and has_cache(model))
+    cached = use_cache and has_cache(model)
+    prefill, step = steps_of(model, cached)
     read = 1 if getattr(model, "reads_source", False) else ids.shape[1]
-    length = _rounded(read + max_new_tokens)
-    if not (use_cache and has_cache(model)):
+    length = rounded(read + max_new_tokens)
+    if not cached:
         length = min(length, getattr(model, "max_length", None) or length)
     logits, state = prefill(
         ops.convert_to_tensor(ids),
@@ -164,7 +161,3 @@ def _pieces(steps, search, prompts):
         shown = [len(text) for text in whole]
         if any(len(piece) for piece in new):
             yield new[0] if prompts.single else new
-
-
-def _rounded(length):
-    return -(-length // _MULTIPLE) * _MULTIPLE

@@ -44,10 +44,9 @@ class Prompts:
         self.ids, self.single, self.text = ids, single, text
         self.vocabulary = vocabulary
 
-    def padded(self, multiple):
-        """Ids and mask, padded on the left to a multiple of that length."""
-        longest = max(map(len, self.ids))
-        width = -(-longest // multiple) * multiple
+    def padded(self):
+        """Ids and mask, padded on the left to a rounded length."""
+        width = rounded(max(map(len, self.ids)))
         ids = np.zeros((len(self.ids), width), "int32")
         mask = np.zeros(ids.shape, bool)
         for row, one in enumerate(self.ids):
@@ -65,6 +64,11 @@ class Prompts:
         """Likewise; alone for a single prompt."""
         answers = self.answers(results)
         return answers[0] if self.single else answers
+
+
+def rounded(length):
+    """The next multiple of 16, so that few lengths are compiled."""
+    return -(-length // 16) * 16
 
 
 def _is_ids(prompts):

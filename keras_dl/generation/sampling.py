@@ -1,8 +1,9 @@
 """One sequence per prompt: the likeliest token, or one drawn at random.
 
-A search works on NumPy arrays, apart from any backend: `start(prompts, end)`,
-then for each step `choose(logits)`, which returns the next token of each row,
-and the row that it continues, until `done`.
+A search works on NumPy arrays, apart from any backend: first
+`start(num_prompts, end_id, max_new_tokens)`, then for each step
+`choose(logits)`, which returns the next token of each row, and the row that it
+continues, until `done`.
 """
 
 import numbers
@@ -27,7 +28,7 @@ class Greedy:
     rows_per_prompt = 1
     streams = True
 
-    def start(self, num_prompts, end_id):
+    def start(self, num_prompts, end_id, max_new_tokens):
         """Begins anew."""
         self.tokens = [[] for _ in range(num_prompts)]
         self.finished = np.zeros(num_prompts, bool)
@@ -110,9 +111,9 @@ class Sampling(Greedy):
         self.top_p = top_p
         self.seed = check_integer("seed", seed, 0)
 
-    def start(self, num_prompts, end_id):
+    def start(self, num_prompts, end_id, max_new_tokens):
         """Begins anew, with the draws of the seed."""
-        super().start(num_prompts, end_id)
+        super().start(num_prompts, end_id, max_new_tokens)
         self._random = np.random.default_rng(self.seed)
 
     def probabilities(self, logits):

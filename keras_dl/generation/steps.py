@@ -64,8 +64,9 @@ class Cached:
     def prefill(self, prompts, mask, length, copies):
         logits, state = self._begin(prompts, mask, length)
         if copies > 1:
-            repeat = lambda x: ops.repeat(x, copies, axis=0)  # noqa: E731
-            logits, state = repeat(logits), _by_rows(repeat, state)
+            logits, state = _by_rows(
+                lambda x: ops.repeat(x, copies, axis=0), (logits, state)
+            )
         return ops.cast(logits, "float32"), state
 
     def step(self, tokens, parents, state):

@@ -31,9 +31,9 @@ class Attention(keras.Layer):
     the value up to its last dimension: context `(batch, queries, e)`, weights
     `(batch, queries, keys)`. `dot` and `scaled_dot` need keys of size `d`.
 
-    **Masking.** Masked keys get weight 0, whatever they hold, NaN too. A row
-    whose keys are all masked looks at zeros, and so gives zeros. The mask of
-    the query is passed on.
+    **Masking.** Masked keys get weight 0, whatever they hold, NaN too. A query
+    that may see nothing gets the even mean of the values, with zeros for those
+    that `value_mask` hides. The mask of the query is passed on.
 
     Args:
         score: One of the table.
@@ -129,10 +129,12 @@ class Attention(keras.Layer):
             scores = scores / math.sqrt(query.shape[-1])
         return scores
 
-    def attend(self, query, projected, value, mask=None):
+    def attend(self, query, projected, value, mask=None, training=None):
         """`(context, weights)`; everything masked in `value` must be zero."""
         weights = masked_softmax(self.scores(query, projected), mask)
-        kept = self._drop(weights) if self.dropout else weights
+        kept = weights
+        if training and self.dropout:
+            kept = self._drop(weights, training=training)
         return ops.matmul(kept, value), weights
 
     def call(
@@ -145,12 +147,12 @@ class Attention(keras.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        key = value if key is None else zero_masked(key, value_mask)
         value = zero_masked(value, value_mask)
-        key = zero_masked(key, value_mask)
+        key = value if key is None else zero_masked(key, value_mask)
         mask = combine_masks(padding_mask(value_mask), attention_mask)
-        weights = masked_softmax(self.scores(query, self.project(key)), mask)
-        context = ops.matmul(self._drop(weights, training=training), value)
+        context, weights = self.attend(
+            query, self.project(key), value, mask, training
+        )
         return (context, weights) if return_attention_scores else context
 
     def compute_mask(self, query, mask=None):
@@ -160,11 +162,9 @@ class Attention(keras.Layer):
         self,
         query,
         value,
-        key=None,
-        value_mask=None,
-        attention_mask=None,
+        *args,
         return_attention_scores=False,
-        training=None,
+        **kwargs,
     ):
         dtype = self.compute_dtype
         context = keras.KerasTensor(

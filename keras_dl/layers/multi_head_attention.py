@@ -193,12 +193,9 @@ class MultiHeadAttention(keras.Layer):
         mask = combine_masks(padding_mask(value_mask), attention_mask)
         if mask is not None:
             mask = ops.expand_dims(mask, 1)  # The same for all heads.
+        needs_weights = return_attention_scores or (training and self.dropout)
         fused = backend.has_fused_attention(self.compute_dtype)
-        if (
-            fused
-            and not return_attention_scores
-            and not (training and self.dropout)
-        ):
+        if fused and not needs_weights:
             heads = ops.dot_product_attention(q, k, v, mask=mask)
         else:
             heads, weights = self._attend(q, k, v, mask, training)
@@ -216,21 +213,19 @@ class MultiHeadAttention(keras.Layer):
         q, k, v = (ops.swapaxes(x, 1, 2) for x in (q, k, v))
         q = q * (1 / math.sqrt(self._head))
         weights = masked_softmax(ops.matmul(q, ops.swapaxes(k, 2, 3)), mask)
-        heads = ops.matmul(self._drop(weights, training=training), v)
+        kept = weights
+        if training and self.dropout:
+            kept = self._drop(weights, training=training)
+        heads = ops.matmul(kept, v)
         return ops.swapaxes(heads, 1, 2), weights
 
     def compute_output_spec(
         self,
         query,
         value=None,
-        key=None,
-        value_mask=None,
-        attention_mask=None,
-        use_causal_mask=False,
-        cache=None,
-        index=None,
+        *args,
         return_attention_scores=False,
-        training=None,
+        **kwargs,
     ):
         size = self.output_dim or query.shape[-1]
         output = keras.KerasTensor(

@@ -1,10 +1,9 @@
 """Crossentropy of class indices with label smoothing, per real token."""
 
-import numbers
-
 import keras
 from keras import ops
 
+from keras_dl.checks import check_choice, check_fraction
 from keras_dl.losses import tokens
 
 _DISTRIBUTIONS = ("uniform", "others")
@@ -103,8 +102,12 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
         super().__init__(
             name=name, reduction=reduction, dtype=_full_precision(dtype)
         )
-        self.label_smoothing = _check_smoothing(label_smoothing)
-        self.distribution = _check_distribution(distribution)
+        self.label_smoothing = check_fraction(
+            "label_smoothing", label_smoothing, "the probability to share"
+        )
+        self.distribution = check_choice(
+            "distribution", distribution, _DISTRIBUTIONS
+        )
         self.ignore_class = tokens.check_ignore_class(ignore_class)
         self.from_logits = bool(from_logits)
 
@@ -169,22 +172,3 @@ def _positions_per_real_one(weights):
 def _full_precision(dtype):
     policy = keras.dtype_policies.get(dtype or keras.config.floatx())
     return "float64" if policy.compute_dtype == "float64" else "float32"
-
-
-def _check_smoothing(value):
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:
-        raise ValueError(
-            "`label_smoothing` must be a number of at least 0 and below 1. "
-            f"Received: label_smoothing={value!r}."
-        )
-    return float(value)
-
-
-def _check_distribution(distribution):
-    if distribution not in _DISTRIBUTIONS:
-        raise ValueError(
-            f"`distribution` must be one of {_DISTRIBUTIONS}. "
-            f"Received: distribution={distribution!r}."
-        )
-    return distribution

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_integer
-from keras_dl.optimizers.updates import check_rate, number_of_update
+from keras_dl.optimizers.updates import check_learning_rate, number_of_update
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -45,7 +45,7 @@ class WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, peak, total_steps, warmup_steps=0, end=0.0):
-        self.peak = check_rate("peak", peak)
+        self.peak = check_learning_rate("peak", peak)
         self.total_steps = check_integer("total_steps", total_steps, minimum=1)
         self.warmup_steps = check_integer(
             "warmup_steps",
@@ -53,7 +53,7 @@ class WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):
             minimum=0,
             maximum=self.total_steps - 1,
         )
-        self.end = check_rate("end", end, positive=False)
+        self.end = check_learning_rate("end", end, positive=False)
 
     def __call__(self, step):
         step = number_of_update(step)
@@ -111,12 +111,12 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, learning_rate, constant_steps, decay_steps, end=0.0):
-        self.learning_rate = check_rate("learning_rate", learning_rate)
+        self.learning_rate = check_learning_rate("learning_rate", learning_rate)
         self.constant_steps = check_integer(
             "constant_steps", constant_steps, minimum=0
         )
         self.decay_steps = check_integer("decay_steps", decay_steps, minimum=1)
-        self.end = check_rate("end", end, positive=False)
+        self.end = check_learning_rate("end", end, positive=False)
 
     def __call__(self, step):
         step = number_of_update(step)

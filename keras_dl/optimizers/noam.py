@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_integer
-from keras_dl.optimizers.updates import check_rate, number_of_update
+from keras_dl.optimizers.updates import check_learning_rate, number_of_update
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -47,7 +47,7 @@ class Noam(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_steps = check_integer(
             "warmup_steps", warmup_steps, minimum=1
         )
-        self.factor = check_rate("factor", factor)
+        self.factor = check_learning_rate("factor", factor)
 
     def __call__(self, step):
         step = number_of_update(step)

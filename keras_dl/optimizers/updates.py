@@ -15,7 +15,7 @@ def number_of_update(step):
     return ops.cast(step, "float32") + 1.0
 
 
-def check_rate(name, value, positive=True):
+def check_learning_rate(name, value, positive=True):
     """Returns `value` as a float if it can be a learning rate."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:

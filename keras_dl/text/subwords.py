@@ -4,7 +4,7 @@ import json
 
 import keras
 
-from keras_dl.checks import check_integer
+from keras_dl.checks import check_choice, check_integer
 from keras_dl.text.listed import (
     ListedVocabulary,
     check_special_tokens,
@@ -73,7 +73,7 @@ class SubwordVocabulary(ListedVocabulary):
         lowercase=False,
     ):
         super().__init__(tokens, special_tokens, lowercase)
-        self.model = _check_model(model)
+        self.model = check_choice("model", model, _MODELS)
         self.merges = _check_merges(merges, self)
         self._tokenizer = _tokenizer(model, lowercase, self._ids, self.merges)
 
@@ -105,7 +105,9 @@ class SubwordVocabulary(ListedVocabulary):
         check_integer("min_count", min_count, minimum=1)
         special = check_special_tokens(special_tokens)
         texts = check_training_texts(texts)
-        blank = _tokenizer(_check_model(model), lowercase, {}, [])
+        blank = _tokenizer(
+            check_choice("model", model, _MODELS), lowercase, {}, []
+        )
         smallest = _smallest(model, blank, texts)
         least = len(special) + len(smallest)
         check_integer("size", size, minimum=least)
@@ -219,14 +221,6 @@ def _train(blank, model, texts, size, min_count, named):
 
 def _model_state(tokenizer):
     return json.loads(tokenizer.to_str())["model"]
-
-
-def _check_model(model):
-    if model not in _MODELS:
-        raise ValueError(
-            f"`model` must be one of {_MODELS}. Received: model={model!r}."
-        )
-    return model
 
 
 def _check_merges(merges, vocabulary):

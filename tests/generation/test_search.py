@@ -20,8 +20,7 @@ def logits_after(tokens):
 
 def run(search, steps, prompts=1):
     """Runs a search on the toy model."""
-    options = (steps,) if isinstance(search, BeamSearch) else ()
-    search.start(prompts, END, *options)
+    search.start(prompts, END, steps)
     rows = [[] for _ in range(prompts * search.rows_per_prompt)]
     for _ in range(steps):
         logits = np.array([logits_after(row) for row in rows])
@@ -107,7 +106,7 @@ class TestSampling:
 
     def test_it_draws_by_them(self):
         search = Sampling(seed=1)
-        search.start(20000, None)
+        search.start(20000, None, 1)
         tokens, _ = search.choose(np.repeat(self.LOGITS, 20000, 0))
         shares = np.bincount(tokens, minlength=4) / 20000
         np.testing.assert_allclose(shares, [0.4, 0.3, 0.2, 0.1], atol=0.015)
