@@ -50,6 +50,7 @@ from keras_dl.text import CharacterVocabulary, TeacherForcingBatches
 # All days from 1950 to 2049. Names are English, whatever the machine speaks.
 
 FIRST, LAST = datetime.date(1950, 1, 1), datetime.date(2049, 12, 31)
+SHOWN, BATCH_SIZE, MOST_TESTED = 3, 64, 30000
 MONTHS = str.split(
     "January February March April May June July August September October "
     "November December"
@@ -196,15 +197,11 @@ def by_style(dates, model, vocabulary):
 
     The model writes the likeliest letter each time.
     """
-    right = [date.isoformat() for date in dates]
-    shares = []
-    for style in STYLES:
-        sources = [write(date, style) for date in dates]
-        answers = generate(model, sources, 12, "greedy", vocabulary)
-        shares.append(
-            np.mean([a == r for a, r in zip(answers, right, strict=True)])
-        )
-    return shares
+    sources = [write(date, style) for style in STYLES for date in dates]
+    answers = generate(model, sources, 12, "greedy", vocabulary)
+    right = [date.isoformat() for date in dates] * len(STYLES)
+    hits = np.equal(answers, right)
+    return hits.reshape(len(STYLES), len(dates)).mean(axis=1).tolist()
 
 
 def draw_heads(model, source, target, vocabulary, path):
@@ -249,6 +246,18 @@ def main(arguments=None):
         "--quick", action="store_true", help="a smoke run; learns nothing"
     )
     options = parser.parse_args(arguments)
+    # Some are drawn, and the fuller one of two buckets must fill a batch.
+    for name, least in (("test", SHOWN), ("dates", 2 * BATCH_SIZE)):
+        if getattr(options, name) < least:
+            parser.error(
+                f"--{name} must be at least {least}. "
+                f"Received: {getattr(options, name)}."
+            )
+    if options.test > MOST_TESTED:
+        parser.error(
+            f"--test must be at most {MOST_TESTED}, so that there is something "
+            f"to learn from. Received: {options.test}."
+        )
     if options.quick:
         options.epochs, options.dates, options.test = 1, 256, 4
     if importlib.util.find_spec("matplotlib") is None:
@@ -265,7 +274,7 @@ def main(arguments=None):
         print(f"    {source:<36} -> {target}")
     shown = (
         [write(test[i], STYLES[style]) for i, style in enumerate((1, 3, 7))],
-        [date.isoformat() for date in test[:3]],
+        [date.isoformat() for date in test[:SHOWN]],
     )
 
     results = {}
@@ -273,7 +282,7 @@ def main(arguments=None):
         keras.utils.set_random_seed(options.seed)
         batches = TeacherForcingBatches(
             *(sources, targets, vocabulary, vocabulary),
-            batch_size=64,
+            batch_size=BATCH_SIZE,
             num_buckets=2,
             shuffle=True,
             seed=options.seed,

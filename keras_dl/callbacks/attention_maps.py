@@ -6,7 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_integer
+from keras_dl.datasets.bucketed import as_int32
+from keras_dl.text import Vocabulary, as_vocabulary
 
 _INCHES_PER_TOKEN = 0.26
 
@@ -36,22 +39,25 @@ class AttentionMaps(keras.callbacks.Callback):
             decoder reads them: the start first.
         path: Name of the PNG files, with `{epoch}` in it, or `{epoch:02d}`;
             epochs count from 1. Folders are made.
-        vocabulary: `keras_dl.text.Vocabulary`, or list of tokens by id, or a
-            pair of such for source and target: for texts, and to label the
-            axes. `None`, with ids only: the ids are the labels.
+        vocabulary: `keras_dl.text.Vocabulary`, or what `as_vocabulary` takes,
+            or list of tokens by id, or a pair of such for source and target:
+            for texts, and to label the axes. `None`, with ids only: the ids
+            are the labels.
         every: Number of epochs from one picture to the next.
         block: Which block's attention to draw; the last by default.
         head: Which head's; the mean of all by default.
         gif: Name of a GIF with all pictures, written when training ends.
             `None`: no GIF.
-        pad_id: Id of the padding.
+        pad_id: Id of the padding in both. `None`: each vocabulary's own, and
+            0 without one.
 
     Raises:
         ImportError: If matplotlib is missing.
+        TypeError: If `vocabulary` is none of these.
         ValueError: If `path` lacks `{epoch}`, if texts come without a
-            vocabulary, or if an argument is not allowed; when training
-            begins, if the model has no `attention`, and when a picture is
-            drawn, if it has no such block or head.
+            vocabulary, if an id is not in it, or if an argument is not
+            allowed; when training begins, if the model has no `attention`,
+            and when a picture is drawn, if it has no such block or head.
 
     Example:
 
@@ -77,24 +83,21 @@ class AttentionMaps(keras.callbacks.Callback):
         block=-1,
         head=None,
         gif=None,
-        pad_id=0,
+        pad_id=None,
     ):
         super().__init__()
         _figure_class()
         self.path, self.gif = str(path), gif
-        if self.path.format(epoch=1) == self.path.format(epoch=2):
-            raise ValueError(
-                "`path` must hold `{epoch}`, so that each picture has a name "
-                f"of its own. Received: path={path!r}."
-            )
+        _check_path(self.path)
         self.every = check_integer("every", every, minimum=1)
         self.block = check_integer("block", block, minimum=-(2**31))
         self.head = head if head is None else check_integer("head", head, 0)
-        self.pad_id = check_integer("pad_id", pad_id, minimum=0)
-        pair = isinstance(vocabulary, tuple) and len(vocabulary) == 2
-        ours, theirs = vocabulary if pair else (vocabulary, vocabulary)
-        self.source_ids = _read("source", source, ours, False, self.pad_id)
-        self.target_ids = _read("target", target, theirs, True, self.pad_id)
+        if pad_id is not None:
+            check_integer("pad_id", pad_id, minimum=0)
+        self.pad_id = pad_id
+        ours, theirs = _pair(vocabulary)
+        self.source_ids = _read("source", source, ours, False, pad_id)
+        self.target_ids = _read("target", target, theirs, True, pad_id)
         if len(self.source_ids) != len(self.target_ids):
             raise ValueError(
                 "`source` and `target` must be as many as each other. Received:"
@@ -107,6 +110,12 @@ class AttentionMaps(keras.callbacks.Callback):
             for row in self.target_ids
         ]
         self.pictures = []
+        self._attention = None
+
+    def set_model(self, model):
+        """Takes the model to ask; its attention is compiled once."""
+        super().set_model(model)
+        self._attention = None
 
     def on_train_begin(self, logs=None):
         if not hasattr(self.model, "attention"):
@@ -133,7 +142,14 @@ class AttentionMaps(keras.callbacks.Callback):
         """The maps to draw: an array `(batch, time_t, time_s)`."""
         source = ops.convert_to_tensor(self.source_ids)
         target = ops.convert_to_tensor(self.target_ids)
-        weights = self.model.attention((source, target))
+        if self._attention is None:
+            model = self.model
+            if not getattr(model, "built", True):
+                model.attention((source, target))  # Makes its variables.
+            self._attention = backend.compiled(
+                model, lambda *pair: model.attention(pair)
+            )
+        weights = self._attention(source, target)
         if isinstance(weights, (list, tuple)):
             weights = _chosen("block", weights, self.block, len(weights))
         weights = ops.convert_to_numpy(ops.cast(weights, "float32"))
@@ -145,11 +161,13 @@ class AttentionMaps(keras.callbacks.Callback):
         return _chosen("head", heads, self.head, len(heads))
 
     def _labels(self, ids, vocabulary):
-        ids = ids[ids != self.pad_id].tolist()
+        pad_id = _pad_id(vocabulary) if self.pad_id is None else self.pad_id
+        ids = [id for id in ids.tolist() if id != pad_id]
         if vocabulary is None:
             return list(map(str, ids))
-        tokens = getattr(vocabulary, "tokens", vocabulary)
-        return [tokens[id] for id in ids]
+        if isinstance(vocabulary, Vocabulary):
+            return list(map(vocabulary.id_to_token, ids))
+        return [vocabulary[id] for id in ids]
 
 
 def draw_attention(
@@ -265,6 +283,40 @@ def _write_gif(pictures, path):
     frames[0].save(path, duration=durations, **film)
 
 
+def _check_path(path):
+    try:
+        alike = path.format(epoch=1) == path.format(epoch=2)
+    except (LookupError, ValueError):
+        alike = True
+    if alike:
+        raise ValueError(
+            "`path` must hold `{epoch}`, so that each picture has a name of "
+            f"its own, and no other braces. Received: path={path!r}."
+        )
+
+
+def _pair(vocabulary):
+    """The vocabularies of source and target."""
+    several = isinstance(vocabulary, (list, tuple))
+    if several and len(vocabulary) == 2 and not _is_list(vocabulary):
+        return tuple(map(_vocabulary, vocabulary))
+    return (_vocabulary(vocabulary),) * 2
+
+
+def _vocabulary(given):
+    return given if given is None or _is_list(given) else as_vocabulary(given)
+
+
+def _is_list(tokens):
+    """Whether these are the tokens themselves, by their ids."""
+    several = isinstance(tokens, (list, tuple, np.ndarray))
+    return several and all(isinstance(token, str) for token in tokens)
+
+
+def _pad_id(vocabulary):
+    return vocabulary.pad_id if isinstance(vocabulary, Vocabulary) else 0
+
+
 def _read(name, given, vocabulary, start, pad_id):
     """Ids `(batch, time)` of texts, or of ids."""
     if isinstance(given, str):
@@ -272,12 +324,12 @@ def _read(name, given, vocabulary, start, pad_id):
     if len(given) == 0:
         raise ValueError(f"`{name}` must hold examples. Received: none.")
     if isinstance(given[0], str):
-        if not hasattr(vocabulary, "encode_batch"):
+        if not isinstance(vocabulary, Vocabulary):
             raise ValueError(
                 f"`{name}` holds texts, which need a `vocabulary` that can "
                 f"encode them. Received: {type(vocabulary).__name__}."
             )
-        if vocabulary.pad_id != pad_id:
+        if pad_id not in (None, vocabulary.pad_id):
             raise ValueError(
                 "`pad_id` must be that of the vocabulary, "
                 f"{vocabulary.pad_id}. Received: pad_id={pad_id}."
@@ -289,7 +341,14 @@ def _read(name, given, vocabulary, start, pad_id):
             f"`{name}` must be texts, or integer ids of shape (batch, time). "
             f"Received: shape {ids.shape}, dtype {ids.dtype}."
         )
-    return ids.astype("int32")
+    if vocabulary is not None:
+        wrong = ids[(ids < 0) | (ids >= len(vocabulary))]
+        if wrong.size:
+            raise ValueError(
+                f"`{name}` must hold ids from 0 to {len(vocabulary) - 1}, "
+                f"those of the vocabulary. Received: {wrong[0]}."
+            )
+    return as_int32(name, ids)
 
 
 def _chosen(name, items, index, count):

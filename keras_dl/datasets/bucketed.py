@@ -5,6 +5,8 @@ import numpy as np
 
 from keras_dl.checks import check_integer, check_seed
 
+_INT32 = (-(2**31), 2**31 - 1)
+
 
 class BucketedBatches(keras.utils.PyDataset):
     """Cuts sequences of integers into batches of similar length, padded.
@@ -16,9 +18,11 @@ class BucketedBatches(keras.utils.PyDataset):
 
     **Structure.** An item is `(x, y)`, or `(x,)` where there are no targets.
     `x` and `y` are each a list of sequences, or a tuple or dict of such lists,
-    aligned: example `i` has the `i`-th of each. An array or a list of numbers,
-    one for each example, is handed on as it is: labels, for example. Sequences
-    become `int32` arrays of shape `(rows, length of the bucket)`.
+    aligned: example `i` has the `i`-th of each. One number, or an array of
+    fixed shape, for each example is handed on as it is: labels, for example, or
+    images. An array of integers with two axes, or lists of integers, however,
+    are taken for sequences. These become `int32` arrays of shape `(rows, length
+    of the bucket)`.
 
     **Buckets.** `boundaries` are the lengths to pad to, rising. Where the
     lists differ in length, as a text and its translation do, a boundary may be
@@ -51,7 +55,8 @@ class BucketedBatches(keras.utils.PyDataset):
         shuffle: Whether to permute examples and batches in each epoch.
         seed: Integer from 0 to 2**32 - 1: where the permutations come from.
         drop_remainder: Whether to leave out the last, smaller batch of each
-            bucket.
+            bucket: all of a bucket with fewer than `batch_size` examples, even
+            though `boundaries` lists it.
         x_pad: Integer that fills the sequences of `x` up, or one for each of
             its lists in the same structure.
         y_pad: Likewise for `y`.
@@ -62,7 +67,8 @@ class BucketedBatches(keras.utils.PyDataset):
         boundaries: Tuple with the padded lengths of each bucket that holds
             examples: integers, or tuples if there are several lists.
         padding_share: Share of the integers in an epoch's batches that are
-            padding, from 0 to 1.
+            padding, from 0 to 1. With both `shuffle` and `drop_remainder` it
+            differs from epoch to epoch; this is that of epoch 0.
 
     Raises:
         ValueError: If lists are not aligned, a sequence is empty or longer
@@ -191,8 +197,8 @@ class BucketedBatches(keras.utils.PyDataset):
         ragged = [c.lengths for c in columns if c.lengths is not None]
         if not ragged:
             raise ValueError(
-                "`x` must be a list of sequences. Received: one number for "
-                "each example."
+                "`x` must be a list of sequences of integers. Received: one "
+                "number, or array of fixed shape, for each example."
             )
         return np.stack(ragged, axis=1)
 
@@ -239,7 +245,7 @@ class _Ragged:
     def __init__(self, name, sequences, pad):
         self.rows = [_check_sequence(name, row) for row in sequences]
         self.lengths = np.array([len(row) for row in self.rows])
-        self.pad = check_integer(f"{name}_pad", pad, -(2**31), 2**31 - 1)
+        self.pad = check_integer(f"{name}_pad", pad, *_INT32)
 
     def __len__(self):
         return len(self.rows)
@@ -257,8 +263,15 @@ class _Fixed:
 
     lengths = None
 
-    def __init__(self, values):
-        self.values = np.asarray(values)
+    def __init__(self, name, values):
+        try:
+            self.values = np.asarray(values)
+        except ValueError as error:
+            raise ValueError(
+                f"`{name}` must hold sequences of integers, or numbers or "
+                "arrays of one shape. Received: numbers that are no integers "
+                "in several shapes."
+            ) from error
 
     def __len__(self):
         return len(self.values)
@@ -269,27 +282,40 @@ class _Fixed:
 
 def _columns(name, lists, pad):
     """Reads `x` or `y`."""
-    if isinstance(lists, dict):
-        pairs = lists.items()
-    elif isinstance(lists, tuple):
-        pairs = enumerate(lists)
-    else:
-        pairs = [(None, lists)]
     columns = _Columns()
-    columns.kind = type(lists) if isinstance(lists, (dict, tuple)) else list
-    for key, values in pairs:
-        fill = pad[key] if isinstance(pad, (dict, tuple)) else pad
+    if isinstance(lists, (dict, tuple)):
+        columns.kind = dict if isinstance(lists, dict) else tuple
+    lists_by_key = _by_key(lists)
+    pads = dict.fromkeys(lists_by_key, pad)
+    if isinstance(pad, (dict, tuple)):
+        pads = _by_key(pad)
+    if set(pads) != set(lists_by_key):
+        raise ValueError(
+            f"`{name}_pad` must be an integer, or one for each list in the "
+            f"structure of `{name}`. Received: {name}_pad={pad!r}."
+        )
+    for key, values in lists_by_key.items():
         if len(values) == 0:
             raise ValueError(f"`{name}` must hold examples. Received: none.")
-        if np.ndim(values[0]) == 0 or _is_float_array(values):
-            columns[key] = _Fixed(values)
+        if _is_fixed(values):
+            columns[key] = _Fixed(name, values)
         else:
-            columns[key] = _Ragged(name, values, fill)
+            columns[key] = _Ragged(name, values, pads[key])
     return columns
 
 
-def _is_float_array(values):
-    return isinstance(values, np.ndarray) and values.dtype.kind == "f"
+def _by_key(lists):
+    if isinstance(lists, dict):
+        return lists
+    return dict(enumerate(lists)) if isinstance(lists, tuple) else {None: lists}
+
+
+def _is_fixed(values):
+    """Whether these are numbers, or arrays of fixed shape, not sequences."""
+    if isinstance(values, np.ndarray) and values.dtype != object:
+        return values.ndim != 2 or values.dtype.kind not in "iu"
+    first = np.asarray(values[0])
+    return first.ndim == 0 or (first.size > 0 and first.dtype.kind == "f")
 
 
 def _take(columns, chosen, lengths):
@@ -307,6 +333,17 @@ def _check_sequence(name, row):
             f"Received: {str(row)[:60]}, of shape {array.shape} and dtype "
             f"{array.dtype}."
         )
+    return as_int32(name, array)
+
+
+def as_int32(name, array):
+    """Integers as `int32`, if they are in its range."""
+    for value in (array.min(initial=0), array.max(initial=0)):
+        if not _INT32[0] <= value <= _INT32[1]:
+            raise ValueError(
+                f"`{name}` must hold integers from -2**31 to 2**31 - 1. "
+                f"Received: {value}."
+            )
     return array.astype("int32")
 
 
@@ -319,14 +356,12 @@ def _quantiles(lengths, num_buckets):
 
 
 def _check_boundaries(boundaries, num_lists):
-    limits = np.array(
-        [np.broadcast_to(row, (num_lists,)) for row in _rows_of(boundaries)]
-        if all(np.size(row) in (1, num_lists) for row in _rows_of(boundaries))
-        else 0
-    )
-    rises = limits.ndim == 2 and limits.size and limits.dtype.kind in "iu"
-    rises = rises and limits.min() >= 1 and (np.diff(limits, axis=0) >= 0).all()
-    if not rises or (np.diff(limits, axis=0).max(axis=1, initial=0) < 1).any():
+    given = boundaries if np.iterable(boundaries) else [boundaries]
+    rows = [np.atleast_1d(row) for row in given]
+    if any(row.shape not in ((1,), (num_lists,)) for row in rows):
+        rows = []
+    limits = np.array([np.broadcast_to(row, (num_lists,)) for row in rows])
+    if not _rises(limits):
         raise ValueError(
             "`boundaries` must be rising lengths of at least 1, or tuples of "
             f"{num_lists} of them. Received: boundaries={boundaries!r}."
@@ -334,8 +369,11 @@ def _check_boundaries(boundaries, num_lists):
     return limits
 
 
-def _rows_of(boundaries):
-    return boundaries if isinstance(boundaries, (list, tuple)) else [boundaries]
+def _rises(limits):
+    if limits.dtype.kind not in "iu" or limits.min() < 1:
+        return False
+    steps = np.diff(limits.astype("int64"), axis=0)
+    return (steps >= 0).all() and steps.any(axis=1).all()
 
 
 def _fill(lengths, limits):

@@ -63,7 +63,10 @@ def token_weights(y_true, y_pred, sample_weight=None, ignore_class=None):
         real = ops.not_equal(y_true, ignore_class)
         weights = weights * ops.cast(real, "float32")
     if sample_weight is not None:
-        weights = weights * _like_rank(sample_weight, y_true)
+        given = _like_rank(sample_weight, y_true)
+        # Not a product alone: the weight of what does not count may be NaN.
+        real = ops.not_equal(weights, 0.0)
+        weights = ops.where(real, weights * given, ops.zeros_like(weights))
     return None if weights is ones else weights
 
 
@@ -157,10 +160,18 @@ def _like_rank(sample_weight, y_true):
         weights = ops.squeeze(weights, -1)
     while 0 < len(weights.shape) < rank:
         weights = ops.expand_dims(weights, -1)
-    if len(weights.shape) > rank:
+    check_weights_fit(weights, y_true)
+    return weights
+
+
+def check_weights_fit(weights, y_true):
+    """Raises ValueError if weights cannot be broadcast to the targets."""
+    given, true = tuple(weights.shape), tuple(y_true.shape)
+    pairs = zip(given, true, strict=False)
+    fits = all(a in (1, None, b) or b is None for a, b in pairs)
+    if len(given) > len(true) or not fits:
         raise ValueError(
             "`sample_weight` must have a weight for each row or each position "
-            f"of `y_true`. Received: sample_weight.shape="
-            f"{tuple(weights.shape)}, y_true.shape={tuple(y_true.shape)}."
+            f"of `y_true`. Received: sample_weight.shape={given}, "
+            f"y_true.shape={true}."
         )
-    return weights

@@ -66,8 +66,9 @@ class ExactMatch(Ratio):
             ops.logical_not(real),
         )
         inside = tuple(range(1, len(y_true.shape)))
-        counted = ops.cast(ops.any(real, axis=inside), "float32")
-        counted = counted * weight_of_row
+        counted = ops.any(real, axis=inside)
+        nothing = ops.zeros(ops.shape(counted), "float32")
+        counted = ops.where(counted, weight_of_row, nothing)
         right = ops.cast(ops.all(right, axis=inside), "float32")
         self.add(ops.sum(right * counted), ops.sum(counted))
 
@@ -91,7 +92,8 @@ def _split(sample_weight, y_true):
     weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
     if len(weights.shape) == 2 and weights.shape[-1] == 1:
         weights = ops.squeeze(weights, -1)
-    if len(weights.shape) < 2 < len(y_true.shape) + 1:
+    if len(weights.shape) < 2:
+        tokens.check_weights_fit(weights, y_true)
         return weights, None
     return 1.0, weights
 

@@ -29,7 +29,10 @@ class Ratio(keras.metrics.Metric):
         before = ops.convert_to_tensor(self.sums)
         batch = batch - self.excess
         after = before + batch
-        self.excess.assign((after - before) - batch)
+        excess = (after - before) - batch
+        # Once a sum is infinite it stays so, without becoming NaN.
+        finite = ops.isfinite(after)
+        self.excess.assign(ops.where(finite, excess, ops.zeros_like(excess)))
         self.sums.assign(after)
 
     def ratio(self):

@@ -18,11 +18,8 @@ def number_of_update(step):
 def check_learning_rate(name, value, positive=True):
     """Returns `value` as a float if it can be a learning rate."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
-        allowed = False
-    else:
-        allowed = value > 0 or not positive
-    if not allowed:
+    finite = number and math.isfinite(value)
+    if not finite or value < 0 or (value == 0 and positive):
         least = "above 0" if positive else "of at least 0"
         raise ValueError(
             f"`{name}` must be a finite number {least}. "

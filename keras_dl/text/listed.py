@@ -45,7 +45,7 @@ class ListedVocabulary(Vocabulary):
         Raises:
             ValueError: If it is not in the vocabulary.
         """
-        if token not in self._ids:
+        if check_text("token", token) not in self._ids:
             raise ValueError(
                 f"`token` must be in the vocabulary, whose special tokens are "
                 f"{self._tokens[: self._num_special]}. Received: "

@@ -50,7 +50,7 @@ class NGram:
         interpolated with the uniform distribution at the end.
     """
 
-    def __init__(self, ids, order=3, size=None):
+    def __init__(self, ids, order, size):
         self.order = check_integer("order", order, minimum=1)
         self.size = check_integer("size", size, minimum=1)
         ids = self._check("ids", ids, self.order)
@@ -135,7 +135,7 @@ class NGram:
         return tuple(array.tolist())
 
 
-def ngram_perplexity(train_ids, test_ids, order=3, size=None):
+def ngram_perplexity(train_ids, test_ids, order, size):
     """Perplexity of an n-gram model: what a network has to beat.
 
     The model is `NGram`, by interpolated Kneser-Ney smoothing: see there for

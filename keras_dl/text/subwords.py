@@ -14,6 +14,8 @@ from keras_dl.text.vocabulary import check_text
 
 _MODELS = ("wordpiece", "bpe")
 _CONTINUES = "##"
+# The time that WordPiece needs for a word grows with the cube of its length.
+_LONGEST_WORD = 1000
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -27,7 +29,8 @@ class SubwordVocabulary(ListedVocabulary):
     | `"wordpiece"` | words and punctuation marks, | words and marks, with one |
     |               | each into the longest known  | space between; `[UNK]`    |
     |               | pieces from the left; `##`   | for a word with an        |
-    |               | marks those that go on       | unknown character         |
+    |               | marks those that go on       | unknown character, or of  |
+    |               |                              | over 1000 characters      |
     | `"bpe"`       | bytes, joined pair by pair   | the text itself, whatever |
     |               | in the order learnt          | characters it has         |
 
@@ -99,7 +102,8 @@ class SubwordVocabulary(ListedVocabulary):
             model: `"wordpiece"` or `"bpe"`.
 
         Raises:
-            ValueError: If there is no text, or a number is too small.
+            ValueError: If there is no text, a number is too small, or a
+                special token of `"bpe"` is what a byte is written as.
             ImportError: If `tokenizers` is not installed.
         """
         check_integer("min_count", min_count, minimum=1)
@@ -109,6 +113,8 @@ class SubwordVocabulary(ListedVocabulary):
             check_choice("model", model, _MODELS), lowercase, {}, []
         )
         smallest = _smallest(model, blank, texts)
+        if model == "bpe":
+            _refuse_bytes(special, smallest)
         least = len(special) + len(smallest)
         check_integer("size", size, minimum=least)
         # Named first, the smallest tokens get their ids from us: the trainer
@@ -178,7 +184,10 @@ def _tokenizer(model, lowercase, ids, merges):
         return made
     made = tokenizers.Tokenizer(
         tokenizers.models.WordPiece(
-            ids, unk_token="[UNK]", continuing_subword_prefix=_CONTINUES
+            ids,
+            unk_token="[UNK]",
+            continuing_subword_prefix=_CONTINUES,
+            max_input_chars_per_word=_LONGEST_WORD,
         )
     )
     made.normalizer = tokenizers.normalizers.BertNormalizer(
@@ -200,6 +209,16 @@ def _smallest(model, blank, texts):
             first.update(word)
             later.update(word[1:])
     return sorted(first) + [_CONTINUES + letter for letter in sorted(later)]
+
+
+def _refuse_bytes(special, alphabet):
+    """No text could have this byte: special tokens never come from text."""
+    for token in special:
+        if token in alphabet:
+            raise ValueError(
+                "`special_tokens` must not be single characters that stand for "
+                f"bytes. Received: {token!r} among the special tokens."
+            )
 
 
 def _train(blank, model, texts, size, min_count, named):

@@ -1,5 +1,7 @@
 """Batches for models that write one text from another."""
 
+import numpy as np
+
 from keras_dl.checks import check_integer
 from keras_dl.datasets import BucketedBatches
 from keras_dl.text.vocabulary import check_texts
@@ -37,7 +39,8 @@ class TeacherForcingBatches(BucketedBatches):
         tokens_per_batch: Number of ids in a batch, padding, source and both
             targets included, that is not exceeded.
         boundaries: Rising pairs of lengths `(source, target)`, or integers for
-            both, to pad to. A target of `n` tokens needs `n + 1`.
+            both, to pad to. A target of `n` tokens needs `n + 1`. The attribute
+            `boundaries` has triples, which may be given too.
         num_buckets: If `boundaries` is `None`, number of buckets, chosen from
             quantiles of the lengths. With 1 all rows are equally long.
         max_length: Number of tokens after which texts are cut, before start
@@ -110,7 +113,7 @@ def _encode(name, texts, vocabulary, max_length):
     texts = check_texts(name, texts)
     if not texts:
         raise ValueError(f"`{name}` must hold texts. Received: none.")
-    return [vocabulary.encode(text)[:max_length] for text in texts]
+    return [ids[:max_length] for ids in vocabulary._many_to_ids(texts)]
 
 
 def _check_aligned(source, target):
@@ -128,9 +131,16 @@ def _check_aligned(source, target):
 
 
 def _for_both_targets(boundaries):
-    if not isinstance(boundaries, (list, tuple)):
+    if not np.iterable(boundaries):
         return boundaries
-    return [
-        (*row, row[-1]) if isinstance(row, (list, tuple)) else row
+    rows = [
+        (*row, row[-1]) if np.iterable(row) and len(row) == 2 else row
         for row in boundaries
     ]
+    for row in rows:
+        if np.iterable(row) and len(row) == 3 and row[1] != row[2]:
+            raise ValueError(
+                "`boundaries` must be the same for what the decoder reads and "
+                f"writes. Received: boundaries={boundaries!r}."
+            )
+    return rows

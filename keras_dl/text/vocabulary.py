@@ -1,7 +1,5 @@
 """What every vocabulary can do: text to ids, and ids to text."""
 
-import numbers
-
 import keras
 import numpy as np
 
@@ -57,6 +55,8 @@ class Vocabulary:
         return self.size
 
     def __contains__(self, token):
+        if not isinstance(token, str):
+            return False
         try:
             self.token_to_id(token)
         except ValueError:
@@ -87,7 +87,8 @@ class Vocabulary:
         Args:
             ids: Integers in one dimension: a list, an array or a tensor.
             skip_special: Whether to leave out special tokens. Unknown pieces
-                stay visible, as `[UNK]`.
+                stay visible, as `[UNK]`, or as a wrapped tokenizer writes them
+                (those of SentencePiece: as " ⁇ ").
 
         Returns:
             A string.
@@ -168,6 +169,8 @@ class Vocabulary:
         """
         if hasattr(ids, "shape"):
             ids = keras.ops.convert_to_numpy(ids)
+        if not np.iterable(ids):
+            raise ValueError(f"`ids` must be rows of ids. Received: {ids!r}.")
         return [self.decode(row, skip_special) for row in ids]
 
     def special_id(self, name):
@@ -272,13 +275,16 @@ class Vocabulary:
         """Returns ids in one dimension as a list of allowed integers."""
         if hasattr(ids, "shape"):
             ids = keras.ops.convert_to_numpy(ids)
-        if len(ids) == 0:
+        if np.iterable(ids) and len(ids) == 0:
             return []
-        array = np.asarray(ids)
+        try:
+            array = np.asarray(ids)
+        except ValueError:  # Rows of several lengths.
+            array = np.asarray(None)
         if array.ndim != 1 or array.dtype.kind not in "iu":
             raise ValueError(
                 f"`{name}` must hold integers, each sequence in one dimension. "
-                f"Received: shape {array.shape}, dtype {array.dtype}."
+                f"Received: {str(ids)[:60]}."
             )
         wrong = array[(array < 0) | (array >= self.size)]
         if wrong.size:
@@ -298,7 +304,7 @@ def check_text(name, text):
 
 def check_texts(name, texts):
     """Returns `texts` as a list of strings; one string alone is refused."""
-    if isinstance(texts, (str, bytes, numbers.Number)):
+    if isinstance(texts, (str, bytes)) or not np.iterable(texts):
         raise TypeError(
             f"`{name}` must be several strings, such as a list of them. "
             f"Received: {str(texts)[:40]!r}."

@@ -1,6 +1,9 @@
 """A vocabulary of words."""
 
+import functools
 import re
+import sys
+import unicodedata
 
 import keras
 
@@ -11,17 +14,16 @@ from keras_dl.text.listed import (
 )
 from keras_dl.text.vocabulary import check_text
 
-_PATTERN = r"\w+(?:['\u2019]\w+)*|[^\w\s]"
-
 
 @keras.saving.register_keras_serializable("keras_dl")
 class WordVocabulary(ListedVocabulary):
     r"""Vocabulary whose tokens are words and punctuation marks.
 
     A text is cut by a regular expression: by default a word is a run of
-    letters, digits and underscores, apostrophes inside it included, and each
-    punctuation mark stands alone. Languages that write no spaces are cut by
-    another program first: join its words by spaces and take `pattern=r"\S+"`.
+    letters with their combining marks, digits and underscores, apostrophes
+    inside it included, and each punctuation mark stands alone. Languages that
+    write no spaces are cut by another program first: join its words by spaces
+    and take `pattern=r"\S+"`.
 
     `decode` puts one space between tokens: `decode(encode(text))` is
     `" ".join(tokenize(text))`, with `[UNK]` for unknown words. See `Vocabulary`
@@ -32,6 +34,7 @@ class WordVocabulary(ListedVocabulary):
         special_tokens: Further special tokens, with the ids from 4 on.
         lowercase: Whether text is put into lower case first.
         pattern: Regular expression of Python: its matches are the tokens.
+            `None`: words and marks as said above.
 
     Raises:
         ValueError: If a token is there twice, or `pattern` is not allowed.
@@ -46,11 +49,11 @@ class WordVocabulary(ListedVocabulary):
     """
 
     def __init__(
-        self, tokens, special_tokens=(), lowercase=False, pattern=_PATTERN
+        self, tokens, special_tokens=(), lowercase=False, pattern=None
     ):
         super().__init__(tokens, special_tokens, lowercase)
         self.pattern = pattern
-        self._regex = _compile(pattern)
+        self._regex = _words() if pattern is None else _compile(pattern)
 
     @classmethod
     def train(
@@ -60,7 +63,7 @@ class WordVocabulary(ListedVocabulary):
         min_count=1,
         lowercase=False,
         special_tokens=(),
-        pattern=_PATTERN,
+        pattern=None,
     ):
         r"""Learns the words of texts.
 
@@ -74,6 +77,7 @@ class WordVocabulary(ListedVocabulary):
             lowercase: Whether text is put into lower case first.
             special_tokens: Further special tokens, with the ids from 4 on.
             pattern: Regular expression of Python: its matches are the tokens.
+                `None`: words and marks as said above.
 
         Raises:
             ValueError: If there is no text, or a number is too small.
@@ -95,6 +99,18 @@ class WordVocabulary(ListedVocabulary):
 
     def _to_text(self, ids):
         return " ".join(self._tokens[id] for id in ids)
+
+
+@functools.cache
+def _words():
+    """The default: Python's `\\w` stops at vowel signs and loose accents."""
+    marks = "".join(
+        letter
+        for letter in map(chr, range(sys.maxunicode + 1))
+        if unicodedata.category(letter) in ("Mn", "Mc")
+    )
+    word = rf"\w[\w{marks}]*"
+    return re.compile(rf"{word}(?:['\u2019]{word})*|[^\w\s]")
 
 
 def _compile(pattern):

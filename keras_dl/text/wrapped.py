@@ -20,6 +20,7 @@ _SPELLINGS = {
     "start": ("[START]", "[BOS]", "<s>", "<bos>", "[CLS]", "<|endoftext|>"),
     "end": ("[END]", "[EOS]", "</s>", "<eos>", "[SEP]", "<|endoftext|>"),
 }
+_AT_ONCE = 1000  # Number of texts that keras-hub is handed together.
 _OTHERS = ("[MASK]", "<mask>", "[CLS]", "[SEP]")
 _METHODS = (
     "tokenize",
@@ -36,15 +37,18 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
     | given                                    | result                        |
     |------------------------------------------|-------------------------------|
     | a `Vocabulary`                           | itself                        |
-    | a tokenizer of keras-hub or keras-nlp    | wrapped; its text never takes |
-    |                                          | the place of yours            |
+    | a tokenizer of keras-hub or keras-nlp    | wrapped; one that is set to   |
+    |                                          | cut, to fill up or to add     |
+    |                                          | tokens itself is refused      |
     | a `tokenizers.Tokenizer`                 | a copy, wrapped; its padding, |
     |                                          | truncation and template of    |
     |                                          | special tokens are left out   |
 
     Special tokens are those that the tokenizer names itself (`pad_token_id`
     and so on), else those of a usual spelling (`[PAD]`, `<pad>`, ...), else
-    `None`. Ids are the tokenizer's own, so `pad_id` need not be 0.
+    `None`. Ids are the tokenizer's own, so `pad_id` need not be 0. A
+    `pad_token_id` without a `pad_token`, as GPT-2 of keras-hub has it, is no
+    special token but an ordinary one: name another by `pad`.
 
     Args:
         tokenizer: One of the above. Anything with `tokenize`, `detokenize`,
@@ -60,8 +64,10 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
 
     Raises:
         TypeError: If `tokenizer` is none of these.
-        ValueError: If a special token is not in the tokenizer's vocabulary, or
-            if some are given with a `Vocabulary`, which has its own.
+        ValueError: If a special token is not in the tokenizer's vocabulary, if
+            some are given with a `Vocabulary`, which has its own, or if a
+            tokenizer of keras-hub has `sequence_length`, `add_bos`, `add_eos`
+            or a dtype of strings, or does not know its size.
 
     Example:
 
@@ -80,7 +86,8 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
         return tokenizer
     if all(callable(getattr(tokenizer, name, None)) for name in _METHODS):
         return HubVocabulary(tokenizer, **special)
-    if type(tokenizer).__module__.split(".")[0] == "tokenizers":
+    theirs = type(tokenizer).__module__.split(".")[0] == "tokenizers"
+    if theirs and hasattr(tokenizer, "to_str"):
         return TokenizersVocabulary(tokenizer.to_str(), **special)
     raise TypeError(
         "`tokenizer` must be a keras_dl Vocabulary, a tokenizer of keras-hub "
@@ -105,7 +112,9 @@ class _Wrapped(Vocabulary):
             return self.token_to_id(token)
         if token is not None:
             return check_integer(name, token, 0, self.size - 1)
-        for attribute in _ATTRIBUTES[name]:
+        # Some tokenizers fill up with whatever token has the id 0.
+        named = name != "pad" or getattr(tokenizer, "pad_token", None)
+        for attribute in _ATTRIBUTES[name] if named else ():
             if isinstance(id := getattr(tokenizer, attribute, None), int):
                 return id
         ids = map(self._find, _SPELLINGS[name])
@@ -125,6 +134,7 @@ class HubVocabulary(_Wrapped):
     """A tokenizer of keras-hub, or of its shape: see `as_vocabulary`."""
 
     def __init__(self, tokenizer, **special):
+        _check_settings(tokenizer)
         self._tokenizer = tokenizer
         self._find_special_ids(tokenizer, special)
 
@@ -138,6 +148,7 @@ class HubVocabulary(_Wrapped):
 
     def token_to_id(self, token):
         """The id of a token; ValueError if there is none."""
+        check_text("token", token)
         try:
             id = self._tokenizer.token_to_id(token)
             known = id is not None and self.id_to_token(id) == token
@@ -165,8 +176,14 @@ class HubVocabulary(_Wrapped):
         )
 
     def _to_ids(self, text):
-        ids = self._tokenizer.tokenize(check_text("text", text))
-        return np.asarray(keras.ops.convert_to_numpy(ids)).tolist()
+        return _ids(self._tokenizer.tokenize(check_text("text", text)))
+
+    def _many_to_ids(self, texts):
+        rows = []
+        for start in range(0, len(texts), _AT_ONCE):
+            part = self._tokenizer.tokenize(texts[start : start + _AT_ONCE])
+            rows += map(_ids, part)
+        return rows
 
     def _to_text(self, ids):
         if not ids:
@@ -182,12 +199,15 @@ class TokenizersVocabulary(_Wrapped):
         self._tokenizer = import_tokenizers().Tokenizer.from_str(state)
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
+        # Not the number of tokens: there may be gaps between the ids.
+        ids = self._tokenizer.get_vocab(with_added_tokens=True).values()
+        self._size = max(ids, default=-1) + 1
         special = {"pad": pad, "unknown": unknown, "start": start, "end": end}
         self._find_special_ids(self._tokenizer, special)
 
     @property
     def size(self):
-        return self._tokenizer.get_vocab_size()
+        return self._size
 
     def tokenize(self, text):
         """The tokens of a text."""
@@ -196,14 +216,20 @@ class TokenizersVocabulary(_Wrapped):
 
     def token_to_id(self, token):
         """The id of a token; ValueError if there is none."""
-        id = self._tokenizer.token_to_id(token)
+        id = self._tokenizer.token_to_id(check_text("token", token))
         if id is None:
             raise self._missing(token)
         return id
 
     def id_to_token(self, id):
         """The token of an id; ValueError if there is none."""
-        return self._tokenizer.id_to_token(self._check_id("id", id))
+        token = self._tokenizer.id_to_token(self._check_id("id", id))
+        if token is None:
+            raise ValueError(
+                "`id` must be that of a token: the tokenizer's ids have gaps. "
+                f"Received: id={id}."
+            )
+        return token
 
     def get_config(self):
         """What `from_config` makes an equal vocabulary of."""
@@ -223,7 +249,35 @@ class TokenizersVocabulary(_Wrapped):
         return [one.ids for one in encoded]
 
     def _to_text(self, ids):
+        for id in set(ids):
+            self.id_to_token(id)  # Refuses what `decode` would leave out.
         return self._tokenizer.decode(ids, skip_special_tokens=False)
+
+
+def _check_settings(tokenizer):
+    """Refuses tokenizers that would change what `encode` promises."""
+    for name in ("sequence_length", "add_bos", "add_eos"):
+        if value := getattr(tokenizer, name, None):
+            raise ValueError(
+                f"`tokenizer` must be made without `{name}`: cutting, filling "
+                "up and special tokens are the vocabulary's part. "
+                f"Received: {name}={value!r}."
+            )
+    dtype = str(getattr(tokenizer, "compute_dtype", "int32"))
+    if "int" not in dtype:
+        raise ValueError(
+            "`tokenizer` must give integers, as by dtype='int32'. "
+            f"Received: dtype={dtype!r}."
+        )
+    if tokenizer.vocabulary_size() is None:
+        raise ValueError(
+            "`tokenizer` must know how many ids it has: give it a "
+            "`vocabulary_size`. Received: vocabulary_size=None."
+        )
+
+
+def _ids(row):
+    return np.asarray(keras.ops.convert_to_numpy(row)).tolist()
 
 
 def _text(value):

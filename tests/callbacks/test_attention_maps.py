@@ -5,6 +5,7 @@ import builtins
 import keras
 import numpy as np
 import pytest
+import tokenizers
 from keras import ops
 from PIL import Image
 
@@ -98,10 +99,36 @@ def test_draws_every_second_epoch(tmp_path):
 class Fixed:
     """Stands for a model that always looks everywhere."""
 
+    variables = []
+
     def attention(self, inputs):
         source, target = inputs
         shape = (len(source), target.shape[1], source.shape[1])
         return ops.ones(shape) / source.shape[1]
+
+
+class Learnt(keras.Model):
+    """Looks where a table says; the table is made by the first call."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = keras.layers.Embedding(9, 2)
+
+    def call(self, inputs):
+        return self.table(inputs[1])
+
+    def attention(self, inputs):
+        return self(inputs)
+
+
+def test_weights_are_those_of_now():
+    model, ids = Learnt(), np.array([[4, 5]])
+    maps = AttentionMaps(ids, ids, "{epoch}")
+    maps.set_model(model)
+    maps.weights()
+    for value in (0.25, 0.5):
+        model.table.set_weights([np.full((9, 2), value)])
+        np.testing.assert_array_equal(maps.weights(), np.full((1, 2, 2), value))
 
 
 def test_block_and_head_are_chosen():
@@ -137,6 +164,8 @@ def test_draws_tokens_and_cuts_padding(tmp_path):
     left, right = figure.axes
     np.testing.assert_allclose(left.images[0].get_array(), weights[0, :, :3])
     np.testing.assert_allclose(right.images[0].get_array(), weights[1, :2, :1])
+    # One scale for all maps, whatever their largest weight.
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
     labels = [tick.get_text() for tick in left.get_xticklabels()]
     assert labels == ["a", "␣", r"\$"]
     labels = [tick.get_text() for tick in right.get_yticklabels()]
@@ -153,12 +182,71 @@ def test_labels_are_ids_or_a_list_of_strings():
     maps = AttentionMaps(ids, ids, "{epoch}", vocabulary=(names, LETTERS))
     assert maps.source_tokens == [["A", "B"]]
     assert maps.target_tokens == [["b", "end"]]
+    maps = AttentionMaps(ids, ids, "{epoch}", vocabulary=[names, names])
+    assert maps.source_tokens == [["A", "B"]]
+    maps = AttentionMaps([[0, 1]], [[1, 1]], "{epoch}", vocabulary=["a", "b"])
+    assert maps.source_tokens == [["b"]]
+
+
+def with_padding(id):
+    """A tokenizer from elsewhere whose padding has this id."""
+    names = ["a", "b", "<s>", "</s>"]
+    names.insert(id, "<pad>")
+    ids = {name: id for id, name in enumerate(names)}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, "b"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    return tokenizer
+
+
+def test_vocabularies_from_elsewhere_have_their_own_padding():
+    pair = [with_padding(1), with_padding(4)]
+    texts = ["a b", "b"]
+    maps = AttentionMaps(texts, texts, "{epoch}", vocabulary=pair)
+    np.testing.assert_array_equal(maps.source_ids, [[0, 2], [2, 1]])
+    np.testing.assert_array_equal(maps.target_ids, [[2, 0, 1], [2, 1, 4]])
+    assert maps.source_tokens == [["a", "b"], ["b"]]
+    assert maps.target_tokens == [["a", "b", "end"], ["b", "end"]]
+    ids = AttentionMaps(
+        maps.source_ids, maps.target_ids, "{epoch}", vocabulary=pair
+    )
+    assert ids.source_tokens == maps.source_tokens
+    assert ids.target_tokens == maps.target_tokens
+
+
+def test_attention_is_compiled_once_for_each_model(monkeypatch):
+    made = []
+
+    def compiled(model, function):
+        made.append(model)
+        return function
+
+    monkeypatch.setattr(
+        "keras_dl.callbacks.attention_maps.backend.compiled", compiled
+    )
+    ids = np.array([[4, 5]])
+    maps = AttentionMaps(ids, ids, "{epoch}")
+    models = Fixed(), Fixed()
+    for model in models:
+        maps.set_model(model)
+        maps.weights()
+        maps.weights()
+    assert made == list(models)
 
 
 def test_errors(monkeypatch):
     ids = np.array([[4, 5]])
-    with pytest.raises(ValueError, match="`path` must hold"):
-        AttentionMaps(ids, ids, "map.png")
+    for path in ("map.png", "{epoch}_{loss:.2f}.png", "{}{epoch}", "{epoch:x"):
+        with pytest.raises(ValueError, match="`path` must hold"):
+            AttentionMaps(ids, ids, path)
+    for wrong in (6, -1):
+        with pytest.raises(ValueError, match=f"`target`.*Received: {wrong}"):
+            AttentionMaps(ids, [[2, wrong]], "{epoch}", list("abcdef"))
+    with pytest.raises(ValueError, match="`source`.*Received: 4294967296"):
+        AttentionMaps([[2**32]], ids, "{epoch}")
+    with pytest.raises(TypeError, match="`tokenizer`.*Received: dict"):
+        AttentionMaps(ids, ids, "{epoch}", vocabulary={"a": 1})
+    with pytest.raises(ValueError, match="`pad_id`.*vocabulary, 0.*pad_id=1"):
+        AttentionMaps(["ab"], ["ba"], "{epoch}", LETTERS, pad_id=1)
     with pytest.raises(ValueError, match="texts, which need a `vocabulary`"):
         AttentionMaps(["ab"], ["ba"], "{epoch}")
     with pytest.raises(ValueError, match="as many as each other"):

@@ -167,6 +167,49 @@ def test_the_first_two_batches_differ_in_length(shuffle):
         batches.on_epoch_end()
 
 
+def test_the_first_two_batches_differ_in_each_list():
+    """On TensorFlow a size counts as varying only if these two differ in it."""
+    x = (sequences([2, 2, 4]), sequences([2, 4, 4]))
+    batches = BucketedBatches(
+        x, batch_size=1, boundaries=[(2, 2), (2, 4), (4, 4)]
+    )
+    for a, b in zip(*(batches[i][0] for i in range(2)), strict=True):
+        assert a.shape[1] != b.shape[1]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(12, dtype="uint8").reshape(3, 2, 2),
+        np.array([[True, False], [False, False], [True, True]]),
+        [[0.5, 1.0], [1.5, 2.0], [2.5, 3.0]],
+        [np.float32([1, 2]), np.float32([3, 4]), np.float32([5, 6])],
+        np.arange(6.0).reshape(3, 2),
+        ["a", "b", "c"],
+    ],
+    ids=lambda values: str(np.asarray(values).dtype),
+)
+def test_what_has_a_fixed_shape_is_handed_on(values):
+    batches = BucketedBatches([[1], [1, 2], [1]], values, batch_size=1)
+    assert batches.boundaries == (1, 2)
+    for index, (_, y) in enumerate(batches):
+        expected = np.asarray(values)[batches.examples(index)]
+        np.testing.assert_array_equal(y, expected)
+        assert y.dtype == expected.dtype
+
+
+def test_integers_with_two_axes_are_sequences():
+    ragged = np.empty(2, dtype=object)
+    ragged[:] = [[5], [6, 7]]
+    for y, boundaries in (
+        (np.array([[5, 0], [6, 7]]), ((1, 2),)),
+        (ragged, ((1, 1), (1, 2))),
+    ):
+        batches = BucketedBatches([[1], [2]], y, batch_size=1)
+        assert batches.boundaries == boundaries
+        assert batches[0][1].dtype == "int32"
+
+
 def test_several_lists_are_aligned():
     other = 31 - LENGTHS
     x = {"a": sequences(), "b": sequences(other)}
@@ -320,20 +363,42 @@ def test_fit_predict_and_evaluate_with_targets_of_varying_length():
         ({"boundaries": [0, 3]}, r"`boundaries`.*at least 1.*\[0, 3\]"),
         ({"boundaries": [1.5, 3]}, r"`boundaries`.*\[1.5, 3\]"),
         ({"boundaries": [(3, 3)]}, r"`boundaries`.*tuples of 1"),
+        ({"boundaries": "ab"}, "`boundaries`.*'ab'"),
+        ({"boundaries": np.array([3, 1], "uint8")}, "`boundaries`.*rising"),
         ({"boundaries": [1, 2]}, r"`boundaries`.*\[2\].*example 1.*\[3\]"),
         ({"x": [[1], []]}, "`x`.*none of them empty"),
-        ({"x": [[1.5], [2]]}, "`x`.*integers.*float64"),
+        ({"x": [[1.5], [2]]}, "`x`.*sequences of integers.*fixed shape"),
+        ({"x": [[2], [1.5]]}, "`x`.*integers.*float64"),
+        ({"y": [[1.5], [2, 3]]}, "`y`.*one shape"),
+        ({"x": [[1], [2**31]]}, "`x`.*2\\*\\*31 - 1. Received: 2147483648"),
+        ({"x": [[1], [-(2**40)]]}, "`x`.*Received: -1099511627776"),
         ({"x": []}, "`x` must hold examples"),
         ({"x": [1, 2]}, "`x` must be a list of sequences"),
         ({"y": [1]}, r"aligned.*\[1, 2\] examples"),
         ({"drop_remainder": True}, "not a single batch.*2 examples"),
         ({"x_pad": 0.5}, "`x_pad`.*x_pad=0.5"),
+        ({"x_pad": (0, 1)}, r"`x_pad`.*integer.*x_pad=\(0, 1\)"),
+        ({"y": {"a": [1, 2]}, "y_pad": {"b": 1}}, "`y_pad`.*y_pad={'b': 1}"),
     ],
 )
 def test_wrong_arguments(arguments, message):
     given = {"x": [[1], [1, 2, 3]], "batch_size": 9, **arguments}
     with pytest.raises(ValueError, match=message):
         BucketedBatches(**given)
+
+
+def test_boundaries_of_two_lists_rise_in_both():
+    x = ([[1], [2, 2]], [[1], [2, 2]])
+    made = BucketedBatches(x, batch_size=1, boundaries=[(1, 1), (1, 2), (2, 2)])
+    assert made.boundaries == ((1, 1), (2, 2))
+    with pytest.raises(ValueError, match="`boundaries`.*rising"):
+        BucketedBatches(x, batch_size=1, boundaries=[(1, 5), (2, 4)])
+
+
+@pytest.mark.parametrize("given", [np.array([2, 4]), (2, 4), range(2, 5, 2)])
+def test_boundaries_in_any_form(given):
+    batches = BucketedBatches([[1], [1, 2, 3]], batch_size=1, boundaries=given)
+    assert batches.boundaries == (2, 4)
 
 
 def test_index_and_epoch_are_checked():

@@ -207,6 +207,15 @@ def test_nothing_comes_from_what_does_not_count(bad, smoothing, from_logits):
     assert np.isfinite(actual).all()
 
 
+def test_no_weight_comes_from_what_does_not_count():
+    loss = LabelSmoothedCrossentropy(ignore_class=0)
+    broken = np.where(PADDED == 0, np.nan, 1.0)
+    np.testing.assert_array_equal(
+        value(loss, PADDED, LOGITS, sample_weight=broken),
+        value(loss, PADDED, LOGITS),
+    )
+
+
 @pytest.mark.parametrize(
     "reduction", ["sum_over_batch_size", "mean_with_sample_weight", "sum"]
 )
@@ -364,5 +373,8 @@ def test_wrong_shapes():
         loss(TARGETS[:, 0], LOGITS)
     with pytest.raises(ValueError, match=r"`sample_weight`.*\(3, 4, 2\)"):
         loss(TARGETS, LOGITS, sample_weight=np.ones((3, 4, 2)))
+    for shape in [(4,), (5, 1), (3, 3), (2, 4)]:
+        with pytest.raises(ValueError, match=r"`sample_weight`.*\(3, 4\)"):
+            loss(TARGETS, LOGITS, sample_weight=np.ones(shape))
     with pytest.raises(ValueError, match=r"2 classes.*with 1"):
         loss(np.zeros(3), np.zeros((3, 1)))

@@ -65,6 +65,13 @@ def test_weights():
     np.testing.assert_allclose(result(metric), 3 / 4)
 
 
+def test_weights_of_padding_may_be_broken():
+    metric = ExactMatch(ignore_class=0)
+    rows = np.array([1.0, 1.0, np.nan, 1.0, 1.0])  # The third is padding.
+    metric.update_state(Y_TRUE, Y_PRED, sample_weight=rows)
+    np.testing.assert_allclose(result(metric), 2 / 4)
+
+
 def test_keras_mask_in_a_compiled_model(tmp_path):
     """The model repeats its input, so that padding decides."""
     model = keras.Sequential(
@@ -104,3 +111,6 @@ def test_errors():
         metric.update_state(Y_TRUE, Y_PRED[:, :2])
     with pytest.raises(ValueError, match=r"`sample_weight`.*\(5, 3, 2\)"):
         metric.update_state(Y_TRUE, Y_PRED, np.ones((5, 3, 2)))
+    for shape in [(4,), (4, 1), (5, 2)]:
+        with pytest.raises(ValueError, match=r"`sample_weight`.*\(5, 3\)"):
+            metric.update_state(Y_TRUE, Y_PRED, np.ones(shape))

@@ -142,6 +142,25 @@ def test_half_precision_is_computed_in_float32():
     np.testing.assert_allclose(result(metric), expected, rtol=2e-6)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX has no float64 by default"
+)
+def test_float64_is_kept():
+    y_pred = np.array([[1e9, 1e9 + 1]])  # The same number in float32.
+    metric = Perplexity()
+    metric.update_state([1], y_pred)
+    expected = np.exp(losses(np.array([1]), y_pred - 1e9)[0])
+    np.testing.assert_allclose(result(metric), expected, rtol=1e-6)
+
+
+def test_infinity_stays():
+    metric = Perplexity()
+    metric.update_state([0], [[-np.inf, 0.0]])
+    for _ in range(2):
+        assert result(metric) == np.inf
+        metric.update_state([0], [[0.0, 0.0]])
+
+
 def test_errors():
     with pytest.raises(ValueError, match="`ignore_class`.*integer.*='pad'"):
         Perplexity(ignore_class="pad")

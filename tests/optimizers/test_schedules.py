@@ -118,6 +118,8 @@ def test_contract(schedule):
         (lambda: Noam(8, 0), "`warmup_steps`.*at least 1.*=0"),
         (lambda: Noam(8, 2.5), "`warmup_steps`.*integer.*=2.5"),
         (lambda: Noam(8, factor=0), "`factor`.*above 0.*=0"),
+        (lambda: Noam(8, factor=np.nan), "`factor`.*finite.*=nan"),
+        (lambda: Noam(8, factor=True), "`factor`.*number.*=True"),
         (lambda: Noam(8, factor=np.inf), "`factor`.*finite.*=inf"),
         (lambda: WarmupLinear("a", 9), "`peak`.*number.*='a'"),
         (lambda: WarmupLinear(1.0, 0), "`total_steps`.*at least 1.*=0"),

@@ -1,5 +1,6 @@
 """The n-gram baseline: its formula, and what it is for."""
 
+import collections
 import itertools
 import math
 
@@ -42,6 +43,44 @@ def test_a_case_by_hand():
         assert math.isclose(model.probability(token, [4]), expected)
     # A context that was never seen says nothing.
     assert model.probability(5, [0]) == model.probability(5)
+
+
+def oracle(ids, order, size, token, context):
+    """The formula as it stands, counted anew for every probability."""
+    length = len(context) + 1
+    counts = collections.Counter()
+    before = collections.defaultdict(set)
+    for t in range(len(ids) - length + 1):
+        gram = tuple(ids[t : t + length])
+        counts[gram] += 1
+        if t > 0:
+            before[gram].add(ids[t - 1])
+    if length < order:
+        counts = {gram: len(tokens) for gram, tokens in before.items()}
+    values = list(counts.values())
+    once, twice = values.count(1), values.count(2)
+    d = once / (once + 2 * twice) if once and twice else 0.5
+    lower = 1 / size
+    if context:
+        lower = oracle(ids, order, size, token, context[1:])
+    after = {g: c for g, c in counts.items() if g[:-1] == tuple(context)}
+    total = sum(after.values())
+    if not total:
+        return lower
+    seen = max(after.get((*context, token), 0) - d, 0)
+    return seen / total + d * len(after) / total * lower
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_like_an_oracle(order):
+    ids = np.random.RandomState(order).randint(3, size=40).tolist()
+    model = NGram(ids, order, size=4)
+    for length in range(order):
+        for context in itertools.product(range(3), repeat=length):
+            expected = [oracle(ids, order, 4, w, context) for w in range(4)]
+            np.testing.assert_allclose(
+                model.probabilities(context), expected, rtol=1e-12
+            )
 
 
 def test_perplexity_is_that_of_its_probabilities():
@@ -87,11 +126,19 @@ def test_long_contexts_are_cut():
         ({"size": 6}, "`ids`.*0 to 5.*Received: 6"),
         ({"test_ids": [8, 1]}, "`ids`.*0 to 7.*Received: 8"),
         ({"test_ids": [1]}, "`ids`.*at least 2 ids.*1"),
+        ({"test_ids": [1, 2**32]}, "`ids`.*Received: 4294967296"),
         ({"train_ids": [1, 2]}, "`ids`.*at least 3 ids.*2"),
         ({"train_ids": [[1, 2, 3]]}, r"`ids`.*one dimension.*\(1, 3\)"),
     ],
 )
 def test_wrong_arguments(arguments, message):
-    given = {"train_ids": TEXT, "test_ids": TEXT, "size": 8, **arguments}
+    given = {"train_ids": TEXT, "test_ids": TEXT, "order": 3, "size": 8}
     with pytest.raises(ValueError, match=message):
-        ngram_perplexity(**given)
+        ngram_perplexity(**{**given, **arguments})
+
+
+def test_size_has_no_default():
+    with pytest.raises(TypeError, match="missing.*'size'"):
+        NGram(TEXT, 3)
+    with pytest.raises(TypeError, match="missing.*'size'"):
+        ngram_perplexity(TEXT, TEXT, 3)

@@ -86,11 +86,20 @@ def test_wordpiece_learns_words_and_gives_them_back():
         assert known.decode(known.encode("the ξ")) == "the [UNK]"
 
 
-def test_lowercase_keeps_accents():
-    vocabulary = SubwordVocabulary.train(TEXTS, 500, lowercase=True)
+@pytest.mark.parametrize("model", ["wordpiece", "bpe"])
+def test_lowercase_keeps_accents(model):
+    vocabulary = SubwordVocabulary.train(
+        TEXTS, 500, lowercase=True, model=model
+    )
     assert (
         vocabulary.decode(vocabulary.encode("NAÏVE Straße")) == "naïve straße"
     )
+
+
+def test_long_words():
+    vocabulary = SubwordVocabulary(["ab", "##ab"])
+    assert vocabulary.decode(vocabulary.encode(500 * "ab")) == 500 * "ab"
+    assert vocabulary.encode(501 * "ab") == [vocabulary.unknown_id]
 
 
 def test_min_count():
@@ -105,6 +114,10 @@ def test_min_count():
         ({"model": "bpe", "size": 259}, "`size`.*at least 260.*size=259"),
         ({"size": 10}, "`size`.*at least.*size=10"),
         ({"special_tokens": ["[PAD]"]}, "`special_tokens`"),
+        (
+            {"model": "bpe", "special_tokens": ["[MASK]", "a"]},
+            "`special_tokens`.*single.*'a'",
+        ),
     ],
 )
 def test_wrong_training(arguments, message):

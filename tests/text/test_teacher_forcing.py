@@ -3,11 +3,13 @@
 import keras
 import numpy as np
 import pytest
+import tokenizers
 
 from keras_dl.text import (
     CharacterVocabulary,
     TeacherForcingBatches,
     WordVocabulary,
+    as_vocabulary,
 )
 
 NUMBERS = (2 ** np.random.RandomState(0).uniform(0, 20, size=60)).astype(int)
@@ -53,6 +55,44 @@ def test_boundaries_are_pairs():
     shapes = {(a.shape[1], b.shape[1], c.shape[1]) for (a, b), c in made}
     assert shapes == {(4, 7, 7), (6, 9, 9)}
     assert batches(boundaries=[9]).boundaries == ((9, 9, 9),)
+    assert batches(boundaries=range(8, 10)).boundaries == ((8, 8, 8),)
+    table = np.array([(4, 7), (6, 9)])
+    assert batches(boundaries=table).boundaries == made.boundaries
+
+
+def test_boundaries_may_be_those_of_others():
+    train = batches()
+    assert batches(boundaries=train.boundaries).boundaries == train.boundaries
+
+
+def with_padding(id):
+    """A vocabulary of words whose padding has this id."""
+    names = ["a", "b", "<s>", "</s>"]
+    names.insert(id, "<pad>")
+    ids = {name: id for id, name in enumerate(names)}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, "b"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    return as_vocabulary(tokenizer)
+
+
+def test_each_vocabulary_has_its_padding():
+    pair = with_padding(1), with_padding(4)
+    ((x, y),) = TeacherForcingBatches(
+        ["a a", "a"], ["b", "b a"], *pair, batch_size=2, num_buckets=1
+    )
+    assert x[0].tolist() == [[0, 0], [0, 1]]
+    assert x[1].tolist() == [[2, 1, 4], [2, 1, 0]]
+    assert y.tolist() == [[1, 3, 4], [1, 0, 3]]
+
+
+def test_what_is_handed_on():
+    def targets(**arguments):
+        return [y.tolist() for _, y in batches(shuffle=True, **arguments)]
+
+    assert targets(seed=1) == targets(seed=1) != targets(seed=2)
+    assert {len(y) for y in targets(drop_remainder=True)} == {8}
+    for x, y in batches(batch_size=None, tokens_per_batch=100):
+        assert x[0].size + x[1].size + y.size <= 100
 
 
 def test_one_bucket_holds_the_longest():
@@ -63,10 +103,18 @@ def test_one_bucket_holds_the_longest():
 
 def test_max_length_cuts_and_keeps_the_end():
     made = batches(max_length=2, num_buckets=1)
+    found = []
     for (source, target_in), target_out in made:
         assert source.shape[1] == 2 and target_out.shape[1] == 3
         np.testing.assert_array_equal(target_in[:, 0], 2)
         assert (target_out == 3).any(axis=1).all()
+        found += zip(
+            HEX.decode_batch(source),
+            OCTAL.decode_batch(target_out),
+            strict=True,
+        )
+    cut = [(s[:2], t[:2]) for s, t in zip(SOURCES, TARGETS, strict=True)]
+    assert sorted(found) == sorted(cut)
 
 
 def test_orders():
@@ -105,6 +153,8 @@ def test_fit():
         ),
         ({"max_length": 0}, "`max_length`.*max_length=0"),
         ({"boundaries": [(9, 2)]}, r"`boundaries`.*example 0.*\[3, 5, 5\]"),
+        ({"boundaries": [(9, 9, 8)]}, r"`boundaries`.*\[\(9, 9, 8\)\]"),
+        ({"boundaries": 0}, "`boundaries`.*boundaries=0"),
         ({"batch_size": None}, "either `batch_size` or `tokens_per_batch`"),
     ],
 )

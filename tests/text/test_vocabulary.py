@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import unicodedata
 
 import keras
 import numpy as np
@@ -41,6 +42,7 @@ def test_special_tokens_come_first(kind):
     assert len(vocabulary) == vocabulary.size == len(vocabulary.tokens)
     assert vocabulary.token_to_id("[MASK]") == 4
     assert "[MASK]" in vocabulary and "[CLS]" not in vocabulary
+    assert ["[MASK]"] not in vocabulary
     for id, token in enumerate(vocabulary.tokens):
         assert vocabulary.id_to_token(id) == token
         assert vocabulary.token_to_id(token) == id
@@ -87,6 +89,34 @@ def test_words():
     assert vocabulary.decode(vocabulary.encode(TEXTS[0])) == " ".join(words)
     assert vocabulary.decode(vocabulary.encode("The cow")) == "The [UNK]"
     assert WordVocabulary(["a"], pattern=r"\S+").tokenize("a b.") == ["a", "b."]
+    assert vocabulary.tokenize("don\u2019t 'no'") == [
+        "don\u2019t",
+        *"'",
+        "no",
+        "'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["हिन्दी", "में", "लिखा", "है"],  # Vowel signs and viramas.
+        [unicodedata.normalize("NFD", word) for word in ("naïve", "l'été")],
+        ["தமிழ்", "ไทย", "עִבְרִית"],
+    ],
+)
+def test_words_go_on_through_combining_marks(words):
+    vocabulary = WordVocabulary.train([" ".join(words) + "."])
+    assert vocabulary.tokenize(",".join(words)) == ",".join(words).replace(
+        ",", "\0,\0"
+    ).split("\0")
+    assert set(vocabulary.tokens[4:]) == {*words, "."}
+
+
+@pytest.mark.parametrize("kind", [CharacterVocabulary, WordVocabulary])
+def test_size_counts_special_tokens(kind):
+    vocabulary = kind.train(TEXTS, size=9, special_tokens=["[MASK]", "[CLS]"])
+    assert vocabulary.size == 9
 
 
 def test_lowercase():
@@ -250,6 +280,16 @@ def test_a_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["vocabulary.json"]
 
 
+def test_an_opened_file_stays_as_it_was(tmp_path):
+    """Saving puts a new file in its place: nobody reads half of it."""
+    path = tmp_path / "vocabulary.json"
+    VARIANTS[0].save(path)
+    before = path.read_bytes()
+    with open(path, "rb") as opened:
+        VARIANTS[1].save(path)
+        assert opened.read() == before != path.read_bytes()
+
+
 def test_hash_seed_and_order_of_texts_do_not_matter():
     code = (
         "import json, sys; from keras_dl.text import *; "
@@ -288,6 +328,10 @@ WORDS = WordVocabulary(["a", "b"])
         (lambda: WORDS.decode([-1]), "`ids`.*Received: -1"),
         (lambda: WORDS.decode([[4]]), "`ids`.*one dimension"),
         (lambda: WORDS.decode([4.0]), "`ids`.*integers"),
+        (lambda: WORDS.decode(5), "`ids`.*one dimension.*Received: 5"),
+        (lambda: WORDS.decode([[5], [4, 5]]), r"`ids`.*\[\[5\], \[4, 5\]\]"),
+        (lambda: WORDS.decode_batch([4, 5]), "`ids`.*Received: 4"),
+        (lambda: WORDS.decode_batch(4), "`ids`.*rows.*Received: 4"),
         (lambda: WORDS.id_to_token(6), "`id`.*at most 5.*id=6"),
         (lambda: WORDS.token_to_id("[MASK]"), r"`token`.*\[PAD\].*\[MASK\]"),
         (lambda: WORDS.special_id("mask"), "`name`.*'pad'.*'mask'"),
@@ -331,6 +375,8 @@ def test_wrong_values(call, message):
         (lambda: WORDS.encode(["a"]), "`text` must be a string"),
         (lambda: WORDS.encode_batch("a"), "`texts`.*several"),
         (lambda: WORDS.tokenize(None), "`text`.*None"),
+        (lambda: WordVocabulary.train(None), "`texts`.*several.*None"),
+        (lambda: WORDS.token_to_id(["a"]), r"`token`.*string.*\['a'\]"),
     ],
 )
 def test_wrong_types(call, message):

@@ -1,5 +1,6 @@
 """The tutorials on sequences: their data, and a short run of each."""
 
+import argparse
 import datetime
 import importlib.util
 import pathlib
@@ -8,6 +9,8 @@ import sys
 
 import keras
 import pytest
+
+from keras_dl.text import CharacterVocabulary
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -89,9 +92,67 @@ def test_held_out_dates_are_not_among_those_to_learn():
 
 def test_a_date_counts_only_if_all_of_it_is_right(monkeypatch):
     days = [datetime.date(2021, 5, 3), datetime.date(1950, 1, 1)]
-    answers = ["2021-05-03", "1950-01-02"]
+    answers = ["2021-05-03", "1950-01-02"] * len(dates.STYLES)
     monkeypatch.setattr(dates, "generate", lambda *_: answers)
     assert dates.by_style(days, None, None) == [0.5] * len(dates.STYLES)
+
+
+def test_table_is_in_bits(capsys):
+    language.print_table({1: 8.0, 2: 5.0}, 4.0, 16)
+    rows = capsys.readouterr().out.splitlines()
+    values = {row[:24].strip(): row[24:].split() for row in rows}
+    assert values["guessing blindly"] == ["16.00", "4.00"]
+    assert values["1-grams"] == ["8.00", "3.00"]
+    assert values["two LSTMs"] == ["4.00", "2.00", "<-", "best"]
+
+
+def test_the_examination_is_on_what_was_held_out(tmp_path, monkeypatch):
+    """Neither the counts nor the network see the end of the text."""
+    text = "ab" * 900 + "ba" * 100
+    seen = {}
+
+    def baselines(learn, held, size):
+        seen["counts"] = learn, held
+        return {}
+
+    def train(learn, held, size, options):
+        seen["network"] = learn, held
+        raise InterruptedError
+
+    monkeypatch.setattr(language, "documentation", lambda: text)
+    monkeypatch.setattr(language, "baselines", baselines)
+    monkeypatch.setattr(language, "train", train)
+    with pytest.raises(InterruptedError):
+        language.main(["--out", str(tmp_path)])
+    vocabulary = CharacterVocabulary.train([text])
+    for learn, held in seen.values():
+        assert vocabulary.decode(learn) == text[:1800]
+        assert vocabulary.decode(held) == text[1800:]
+
+
+def test_the_network_is_examined_on_what_was_held_out(monkeypatch):
+    held = []
+    monkeypatch.setattr(
+        language, "Curve", lambda batches, _: held.append(batches) or 1 / 0
+    )
+    options = argparse.Namespace(
+        units=2, length=4, batch_size=2, seed=0, epochs=1, rate=0.1
+    )
+    with pytest.raises(ZeroDivisionError):
+        language.train([4] * 50, [5] * 50, 6, options)
+    assert {int(id) for x, y in held[0] for id in (*x.flat, *y.flat)} == {5}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "least"),
+    [("--test", "2", "at least 3"), ("--dates", "20", "at least 128")]
+    + [("--test", "36525", "at most 30000")],
+)
+def test_dates_needs_some_of_each(option, value, least, capsys):
+    with pytest.raises(SystemExit):
+        dates.main([option, value])
+    message = f"{option} must be {least}"
+    assert message in capsys.readouterr().err
 
 
 def test_language_model_tells_its_story(tmp_path, capsys):
