@@ -5,7 +5,7 @@ import math
 import keras
 
 from keras_dl.applications._token_model import TokenModel, known
-from keras_dl.checks import check_choice
+from keras_dl.checks import check_choice, check_integer
 from keras_dl.layers import LearnedPositions, SinusoidPositions
 
 
@@ -67,6 +67,8 @@ class EmbeddedModel(TokenModel):
                 "`dim` must be even, and a multiple of `num_heads`. Received: "
                 f"dim={self.dim}, num_heads={self.num_heads}."
             )
+        if self.max_length is not None:
+            check_integer("max_length", self.max_length, 1)
         if self.positions == "learned" and self.max_length is None:
             raise ValueError(
                 "`max_length` is needed with positions='learned': how many "

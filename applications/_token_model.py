@@ -18,7 +18,8 @@ class TokenModel(PortableModel):
 
     Ids outside the vocabulary are refused by name where they come as arrays
     (`fit`, `evaluate`, `predict`). Where they come from a dataset, and so
-    first show up inside compiled code, they are read as the unknown token.
+    first show up inside compiled code, inputs are read as the unknown token,
+    and the loss of targets is NaN.
     """
 
     reads_source = False

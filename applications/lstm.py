@@ -67,7 +67,6 @@ class LanguageModel(TokenModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_integer("vocabulary_size", vocabulary_size, 2)
         self._remember(
             vocabulary_size=check_integer(
                 "vocabulary_size", vocabulary_size, 2
@@ -103,10 +102,10 @@ class LanguageModel(TokenModel):
         self.built = True
 
     def call(self, inputs, training=None):
-        return self._run(inputs, training=training)[0]
+        return self._logits(self._run(inputs, training=training)[0])
 
     def _run(self, ids, states=None, mask=None, training=None):
-        """Logits, and the states of each layer."""
+        """What the layers come to, and the states of each."""
         x = self.embedding(known(ids, self.vocabulary_size))
         new = []
         for i, layer in enumerate(self.recurrent):
@@ -117,19 +116,21 @@ class LanguageModel(TokenModel):
             )
             x = y if i == 0 else x + y
             new.append(tuple(state))
-        x = self.drop(x, training=training)
+        return self.drop(x, training=training), new
+
+    def _logits(self, x):
         logits = self.embedding(x, reverse=True)
-        return logits + ops.cast(self.bias, logits.dtype), new
+        return logits + ops.cast(self.bias, logits.dtype)
 
     def prefill(self, prompts, mask, length):
         """Reads prompts; see `keras_dl.generate`."""
-        logits, states = self._run(prompts, mask=mask)
-        return logits[:, -1], states
+        x, states = self._run(prompts, mask=mask)
+        return self._logits(x[:, -1]), states
 
     def decode_step(self, tokens, state):
         """Reads one more token of each row."""
-        logits, states = self._run(tokens[:, None], states=state)
-        return logits[:, 0], states
+        x, states = self._run(tokens[:, None], states=state)
+        return self._logits(x[:, 0]), states
 
     def compute_output_shape(self, input_shape):
         return (*input_shape, self.vocabulary_size)
@@ -211,14 +212,15 @@ class Seq2Seq(TokenModel):
                 "`units` must be even: half of them for each direction of the "
                 f"encoder. Received: units={units!r}."
             )
-        check_integer("vocabulary_size", vocabulary_size, 2)
         self._remember(
             vocabulary_size=check_integer(
                 "vocabulary_size", vocabulary_size, 2
             ),
             source_vocabulary_size=check_integer(
                 "source_vocabulary_size",
-                source_vocabulary_size or vocabulary_size,
+                vocabulary_size
+                if source_vocabulary_size is None
+                else source_vocabulary_size,
                 2,
             ),
             units=units,
@@ -226,7 +228,9 @@ class Seq2Seq(TokenModel):
             score=score,
             order=order,
             dropout=check_rate("dropout", dropout),
-            start_id=start_id,
+            start_id=check_integer(
+                "start_id", start_id, 0, vocabulary_size - 1
+            ),
         )
         policy = self.dtype_policy
         self.source_embedding = keras.layers.Embedding(

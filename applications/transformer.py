@@ -93,7 +93,6 @@ class Transformer(EmbeddedModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_integer("vocabulary_size", vocabulary_size, 2)
         self._remember(
             vocabulary_size=check_integer(
                 "vocabulary_size", vocabulary_size, 2
@@ -109,10 +108,14 @@ class Transformer(EmbeddedModel):
             attention_bias=attention_bias,
             positions=positions,
             max_length=max_length,
-            start_id=start_id,
+            start_id=check_integer(
+                "start_id", start_id, 0, vocabulary_size - 1
+            ),
         )
         self._check_sizes()
         shared = source_vocabulary_size is None
+        if not shared:
+            check_integer("source_vocabulary_size", source_vocabulary_size, 2)
         self.embedding = self._embedding(vocabulary_size, "embedding")
         self.source_embedding = (
             self.embedding
@@ -337,7 +340,6 @@ class TransformerLanguageModel(EmbeddedModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_integer("vocabulary_size", vocabulary_size, 2)
         self._remember(
             vocabulary_size=check_integer(
                 "vocabulary_size", vocabulary_size, 2

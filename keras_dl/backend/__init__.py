@@ -23,6 +23,7 @@ _adapter = importlib.import_module(
 name = _adapter.name
 apply_gradients = _adapter.apply_gradients
 compiled = _adapter.compiled
+compiled_loop = _adapter.compiled_loop
 densify = _adapter.densify
 gru = _adapter.gru
 guard = _adapter.guard
@@ -34,11 +35,13 @@ share = _adapter.share
 value_and_gradients = _adapter.value_and_gradients
 variable_gradients = _adapter.variable_gradients
 whole = _adapter.whole
+write_at = _adapter.write_at
 
 __all__ = [
     "Scope",
     "apply_gradients",
     "compiled",
+    "compiled_loop",
     "densify",
     "differentiated_twice",
     "gru",
@@ -53,4 +56,5 @@ __all__ = [
     "value_and_gradients",
     "variable_gradients",
     "whole",
+    "write_at",
 ]

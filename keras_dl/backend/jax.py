@@ -98,6 +98,22 @@ def compiled(model, function):
     return lambda *args: pure([v.value for v in variables], *args)
 
 
+def compiled_loop(model, body):
+    """`while now[0]: now = body(*now)`, compiled as a whole."""
+
+    def loop(*start):
+        return jax.lax.while_loop(
+            lambda now: now[0], lambda now: body(*now), start
+        )
+
+    return compiled(model, loop)
+
+
+def write_at(whole, part, index):
+    """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
+    return jax.lax.dynamic_update_slice_in_dim(whole, part, index, axis=1)
+
+
 def has_fused_attention(dtype):
     """Whether `keras.ops.dot_product_attention` is more than its parts here.
 

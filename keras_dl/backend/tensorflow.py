@@ -1,5 +1,6 @@
 """The TensorFlow adapter: gradients by tapes, state by `tf.Variable`."""
 
+import keras
 import tensorflow as tf
 
 from keras_dl.backend import loops, tensorflow_replicas
@@ -90,6 +91,20 @@ def variable_gradients(fn, variables):
 def compiled(model, function):
     """Compiles `function(*tensors)`, which reads the model's variables."""
     return tf.function(function)
+
+
+def compiled_loop(model, body):
+    """`while now[0]: now = body(*now)`, compiled as a whole."""
+    return compiled(
+        model,
+        lambda *start: tf.while_loop(lambda goes_on, *_: goes_on, body, start),
+    )
+
+
+def write_at(whole, part, index):
+    """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
+    start = (0, index) + (0,) * (len(whole.shape) - 2)
+    return keras.ops.slice_update(whole, start, part)
 
 
 def has_fused_attention(dtype):

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from keras_dl.backend import torch_recurrent
 from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import substituted
+from keras_dl.backend.torch_graph import Recorded
 
 name = "torch"
 lstm = torch_recurrent.lstm
@@ -101,8 +102,26 @@ def _detach(structure):
 
 
 def compiled(model, function):
-    """`function(*tensors)`, which reads the model's variables, unrecorded."""
-    return torch.no_grad()(function)
+    """`function(*tensors)`, which reads the model's variables, as a graph."""
+    return Recorded(model, function)
+
+
+def compiled_loop(model, body):
+    """`while now[0]: now = body(*now)`, of which the body is compiled."""
+    step = compiled(model, body)
+
+    def loop(*now):
+        while now[0]:
+            now = step(*now)
+        return now
+
+    return loop
+
+
+def write_at(whole, part, index):
+    """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
+    steps = torch.arange(part.shape[1], device=whole.device) + index
+    return whole.index_copy(1, steps, part)
 
 
 def has_fused_attention(dtype):

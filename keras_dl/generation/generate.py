@@ -1,5 +1,8 @@
 """`generate`: sequences from any model that gives logits of tokens."""
 
+import copy
+import itertools
+
 import numpy as np
 from keras import ops
 
@@ -29,11 +32,15 @@ def generate(
     `start_id`.
 
     Models of ours keep what they have read in a cache, so that a step costs
-    one token. Any other Keras model that maps ids, `(batch, time)`, to logits,
-    `(batch, time, vocabulary)`, works too: it is run on all tokens again in
-    each step; it must not look ahead. The steps are compiled, for lengths
-    rounded up to multiples of 16; the search itself runs on NumPy: so greedy
-    and beam search find the same text on every backend, up to near ties.
+    one token. Any other Keras model that maps ids, `(batch, time)` of any
+    time, to logits, `(batch, time, vocabulary)`, works too: it is run on all
+    tokens again in each step; it must not look ahead.
+
+    The steps are compiled, for lengths rounded up to multiples of 16 (on
+    PyTorch into a graph of operations, from the second call with a shape on),
+    and greedy search as a whole. Other searches, and streams, choose on NumPy.
+    Greedy and beam search find the same text on every backend, up to near
+    ties.
 
     Args:
         model: The model.
@@ -41,7 +48,8 @@ def generate(
             `vocabulary`) or a list of ids. They may differ in length.
         max_new_tokens: Number of tokens after which to stop.
         search: `"greedy"`, `"sample"` or `"beam"`, or a `Greedy`, `Sampling`
-            or `BeamSearch` with arguments of your choice.
+            or `BeamSearch` with arguments of your choice, which holds what it
+            found last.
         vocabulary: Vocabulary (see `keras_dl.text`) of the prompts and of what
             is generated; a pair of two, where they differ.
         end_id: Id that ends a sequence; the vocabulary's by default.
@@ -76,7 +84,13 @@ def generate(
     _build(model, prompts)
     if end_id is None and prompts.vocabulary is not None:
         end_id = prompts.vocabulary.end_id
-    steps = _run(model, prompts, max_new_tokens, search, end_id, use_cache)
+    if stream:
+        search = copy.copy(search)  # Another stream may use it meanwhile.
+    # A search of the user's own may choose otherwise than the compiled loop.
+    whole = type(search) is Greedy and not stream
+    steps = _run(
+        model, prompts, max_new_tokens, search, end_id, use_cache, whole
+    )
     if stream:
         return _pieces(steps, search, prompts)
     for _ in steps:
@@ -92,7 +106,7 @@ def _search(search):
                 f"Received: search={search!r}."
             )
         return _NAMED[search]()
-    if not hasattr(search, "choose"):
+    if isinstance(search, type) or not hasattr(search, "choose"):
         raise ValueError(
             "`search` must be a Greedy, Sampling or BeamSearch, or one of "
             f"{sorted(_NAMED)}. Received: search={search!r}."
@@ -108,43 +122,52 @@ def _build(model, prompts):
         model((ids, ids[:, :1]) if pair else ids)
 
 
-def _run(model, prompts, max_new_tokens, search, end_id, use_cache):
+def _run(model, prompts, max_new_tokens, search, end_id, use_cache, whole):
     """Runs the search; yields after each step."""
-    ids, mask = prompts.padded()
+    limit = getattr(model, "max_length", None)
+    ids, mask = prompts.padded(limit)
     search.start(len(ids), end_id, max_new_tokens)
-    beam = search.rows_per_prompt > 1
     cached = use_cache and has_cache(model)
-    prefill, step = steps_of(model, cached)
+    steps = steps_of(model, cached)
     read = 1 if getattr(model, "reads_source", False) else ids.shape[1]
     length = rounded(read + max_new_tokens)
     if not cached:
-        length = min(length, getattr(model, "max_length", None) or length)
-    logits, state = prefill(
+        length = min(length, limit or length)
+    logits, state = steps.prefill(
         ops.convert_to_tensor(ids),
         ops.convert_to_tensor(mask),
         length,
         search.rows_per_prompt,
     )
-    for number in range(max_new_tokens):
-        tokens, parents = search.choose(_allowed(logits, model))
-        yield
-        if search.done or number == max_new_tokens - 1:
-            return
-        logits, state = step(
+    if end_id is not None:
+        check_integer("end_id", end_id, 0, logits.shape[-1] - 1)
+    beam = search.rows_per_prompt > 1
+    tokens, parents = search.choose(_allowed(logits, model))
+    yield
+    left = max_new_tokens - 1
+    if whole and left and not search.done:
+        found = steps.greedy(tokens, search.finished, state, left, end_id)
+        tokens, count, valid = map(ops.convert_to_numpy, found)
+        _check(valid)
+        for step in range(count):
+            search.take(tokens[:, step])
+            yield
+        return
+    while left and not search.done:
+        logits, state = steps.step(
             ops.convert_to_tensor(tokens.astype("int32")),
             ops.convert_to_tensor(parents.astype("int32")) if beam else None,
             state,
         )
+        tokens, parents = search.choose(_allowed(logits, model))
+        yield
+        left -= 1
 
 
 def _allowed(logits, model):
     """The logits as an array; padding is never generated."""
     logits = ops.convert_to_numpy(logits)
-    if np.isnan(logits).any():
-        raise ValueError(
-            "`model` gave logits that are NaN: its weights may be. Nothing "
-            "can be generated from them."
-        )
+    _check(np.isfinite(logits.max(-1)).all())
     pad_id = getattr(model, "pad_id", None)
     if pad_id is not None:
         logits = logits.copy()
@@ -152,11 +175,22 @@ def _allowed(logits, model):
     return logits
 
 
+def _check(valid):
+    if not valid:
+        raise ValueError(
+            "`model` gave logits that are NaN, or all infinite: its weights "
+            "may be. Nothing can be generated from them."
+        )
+
+
 def _pieces(steps, search, prompts):
     """What each step adds, in the form of the prompts."""
     shown = [0] * len(prompts.ids)
-    for _ in steps:
+    for last in itertools.chain((False for _ in steps), [True]):
         whole = prompts.answers(search.results())
+        if prompts.text and not last:
+            # A character may come in several tokens of a byte each.
+            whole = [text.rstrip("\ufffd") for text in whole]
         new = [text[n:] for text, n in zip(whole, shown, strict=True)]
         shown = [len(text) for text in whole]
         if any(len(piece) for piece in new):

@@ -12,6 +12,11 @@ def read_prompts(model, prompts, vocabulary, max_new_tokens):
         own, new = vocabulary
     own = None if own is None else as_vocabulary(own)
     new = None if new is None else as_vocabulary(new)
+    if not isinstance(prompts, (str, list, tuple, np.ndarray)):
+        raise ValueError(
+            "`prompts` must be a string, a list of ids, or a list of these. "
+            f"Received: prompts={prompts!r}."
+        )
     single = isinstance(prompts, str) or _is_ids(prompts)
     rows = [prompts] if single else list(prompts)
     if not rows:
@@ -44,9 +49,10 @@ class Prompts:
         self.ids, self.single, self.text = ids, single, text
         self.vocabulary = vocabulary
 
-    def padded(self):
+    def padded(self, limit=None):
         """Ids and mask, padded on the left to a rounded length."""
         width = rounded(max(map(len, self.ids)))
+        width = min(width, limit or width)
         ids = np.zeros((len(self.ids), width), "int32")
         mask = np.zeros(ids.shape, bool)
         for row, one in enumerate(self.ids):

@@ -42,12 +42,16 @@ class Greedy:
             logits: Array of the shape `(rows, vocabulary)`.
         """
         tokens = self._pick(logits)
+        self.take(tokens)
+        return tokens, self._parents
+
+    def take(self, tokens):
+        """Notes the next token of each row."""
         for row, token in enumerate(tokens):
             if not self.finished[row] and token == self._end_id:
                 self.finished[row] = True
             elif not self.finished[row]:
                 self.tokens[row].append(int(token))
-        return tokens, self._parents
 
     @property
     def done(self):

@@ -13,24 +13,30 @@ Any other model that maps token ids to logits, `(batch, time)` to
 `(batch, time, vocabulary)`, is run on all it has in each step.
 """
 
+import functools
 import weakref
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_dl import backend
+from keras_dl.generation.prompts import rounded
 
-_compiled = weakref.WeakKeyDictionary()
+_runners = weakref.WeakKeyDictionary()
 
 
 def steps_of(model, use_cache):
-    """The compiled `(prefill, step)` of a model; the same ones each time."""
-    kinds = _compiled.setdefault(model, {})
-    if use_cache not in kinds:
+    """The compiled steps of a model; the same ones while it stays the same."""
+    kind = Cached if use_cache else Uncached
+    ids = (getattr(model, name, None) for name in ("pad_id", "start_id"))
+    parts = [kind, *ids, *model.variables]
+    known, runner = _runners.get(model, ([], None))
+    if list(map(id, known)) != list(map(id, parts)):
         # What is kept must not keep the model itself.
-        runner = (Cached if use_cache else Uncached)(weakref.proxy(model))
-        kinds[use_cache] = runner.compiled()
-    return kinds[use_cache]
+        runner = kind(weakref.proxy(model))
+        _runners[model] = parts, runner
+    return runner
 
 
 def has_cache(model):
@@ -39,41 +45,80 @@ def has_cache(model):
 
 
 class Cached:
-    """Runs `prefill` and `decode_step`."""
+    """Runs `prefill` and `decode_step`, compiled.
+
+    Args:
+        model: The model.
+    """
 
     def __init__(self, model):
         self.model = model
-
-    def compiled(self):
-        """The functions `prefill` and `step`, compiled."""
-        prefills = {}
-
-        def prefill(prompts, mask, length, copies):
-            key = length, copies
-            if key not in prefills:
-                prefills[key] = backend.compiled(
-                    self.model,
-                    lambda prompts, mask: self.prefill(
-                        prompts, mask, length, copies
-                    ),
-                )
-            return prefills[key](prompts, mask)
-
-        return prefill, backend.compiled(self.model, self.step)
+        self.pad_id = getattr(model, "pad_id", None)
+        # Compiled for each value of what is no tensor.
+        self._prefill = functools.cache(self._compiled_prefill)
+        self._greedy = backend.compiled_loop(model, self._choose)
+        self.step = backend.compiled(model, self._step)
 
     def prefill(self, prompts, mask, length, copies):
-        logits, state = self._begin(prompts, mask, length)
-        if copies > 1:
-            logits, state = _by_rows(
-                lambda x: ops.repeat(x, copies, axis=0), (logits, state)
-            )
-        return ops.cast(logits, "float32"), state
+        """Reads the prompts: `(logits, state)`, `copies` rows for each."""
+        return self._prefill(length, copies)(prompts, mask)
 
-    def step(self, tokens, parents, state):
+    def greedy(self, tokens, ended, state, limit, end_id):
+        """Reads a token of each row, takes the likeliest next, and so on.
+
+        Ends when all rows have ended, or after `limit` tokens.
+
+        Returns:
+            `(tokens, count, valid)`: tokens `(rows, ...)`, of which the first
+            `count` are chosen, and whether no logits were NaN.
+        """
+        chosen = ops.zeros((len(tokens), rounded(limit)), "int32")
+        limits = [limit, -1 if end_id is None else end_id]
+        tokens, limits, count = (
+            ops.convert_to_tensor(x, "int32") for x in (tokens, limits, 0)
+        )
+        ended = ops.convert_to_tensor(ended)
+        true = ops.convert_to_tensor(True)
+        now = (true, true, count, tokens, ended, chosen, limits, state)
+        _, valid, count, _, _, chosen, _, _ = self._greedy(*now)
+        return chosen, count, valid
+
+    def _compiled_prefill(self, length, copies):
+        def prefill(prompts, mask):
+            logits, state = self._begin(prompts, mask, length)
+            if copies > 1:
+                logits, state = _by_rows(
+                    lambda x: ops.repeat(x, copies, axis=0), (logits, state)
+                )
+            return ops.cast(logits, "float32"), state
+
+        return backend.compiled(self.model, prefill)
+
+    def _step(self, tokens, parents, state):
+        """Reads a token of each row, which goes on from row `parents`."""
         if parents is not None:
             state = _by_rows(lambda x: ops.take(x, parents, axis=0), state)
         logits, state = self._advance(tokens, state)
         return ops.cast(logits, "float32"), state
+
+    def _choose(self, goes_on, valid, count, tokens, ended, *others):
+        """One turn of the loop of `greedy`."""
+        chosen, limits, state = others
+        logits, state = self._step(tokens, None, state)
+        valid = ops.all(ops.isfinite(ops.max(logits, axis=-1)))
+        if self.pad_id is not None:
+            real = ops.arange(logits.shape[-1]) != self.pad_id
+            logits = ops.where(real, logits, -np.inf)
+        tokens = ops.cast(ops.argmax(logits, axis=-1), "int32")
+        here = ops.arange(chosen.shape[1], dtype="int32") == count
+        chosen = ops.where(here, tokens[:, None], chosen)
+        count = count + 1
+        ended = ops.logical_or(ended, tokens == limits[1])
+        goes_on = ops.logical_and(
+            ops.logical_and(valid, count < limits[0]),
+            ops.logical_not(ops.all(ended)),
+        )
+        return goes_on, valid, count, tokens, ended, chosen, limits, state
 
     def _begin(self, prompts, mask, length):
         return self.model.prefill(prompts, mask, length)

@@ -32,7 +32,10 @@ class TestEach:
         x, y = inputs_of(model), targets_of(model)
         history = model.fit(x, y, epochs=12, verbose=0).history
         assert history["loss"][-1] < 0.8 * history["loss"][0]
-        assert history["perplexity"][-1] < history["perplexity"][0]
+        # Padding counts in neither.
+        np.testing.assert_allclose(
+            history["perplexity"], np.exp(history["loss"]), rtol=1e-4
+        )
         model.save(tmp_path / "model.keras")
         copy = keras.models.load_model(tmp_path / "model.keras")
         assert copy.get_config() == model.get_config()
@@ -115,11 +118,11 @@ class TestEach:
 
 
 def parameters(make, **kwargs):
-    """The number of a model with six layers, told from one and two."""
-    one, two = (make(37_000, num_layers=n, **kwargs) for n in (1, 2))
-    for model in (one, two):
+    """The number of a model with 37,000 tokens, whose values are not made."""
+    with keras.StatelessScope(initialize_variables=False):
+        model = make(37_000, **kwargs)
         model.build([(None, None), (None, None)])
-    return one.count_params() + 5 * (two.count_params() - one.count_params())
+        return model.count_params()
 
 
 @pytest.mark.parametrize(

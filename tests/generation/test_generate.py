@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from keras import ops
 from models import END, KINDS, SIZE, language_model, made
+from sequences import normal
 
 import keras_dl
 from keras_dl import generate
+from keras_dl.applications import LanguageModel
 from keras_dl.generation import BeamSearch, Greedy, Sampling
-from keras_dl.text import CharacterVocabulary
+from keras_dl.text import CharacterVocabulary, SubwordVocabulary
 
 PROMPTS = [[4, 5, 6, 7], [9, 4]]
 
@@ -41,12 +43,29 @@ def test_prompts_of_other_lengths_beside_it_change_nothing(kind):
 
 def test_greedy_is_the_argmax_of_the_model():
     model = made("transformer_lm")
-    tokens = [4, 5]
-    for token in generate(model, tokens, 5):
-        logits = ops.convert_to_numpy(model(np.array([tokens])))[0, -1]
-        assert token == logits.argmax()
-        tokens.append(token)
-    assert len(tokens) == 7
+    tokens = generate(model, [4, 5], 5)
+    logits = ops.convert_to_numpy(model(np.array([[4, 5, *tokens]])))[0]
+    assert tokens == logits[1:-1].argmax(-1).tolist()
+    assert 0 not in tokens and len(tokens) == 5
+
+
+def test_the_compiled_loop_equals_single_steps():
+    model = made("language_model")
+
+    class Same(Greedy):
+        """A search of the user's own is asked for each token."""
+
+        calls = 0
+
+        def choose(self, logits):
+            self.calls += 1
+            return super().choose(logits)
+
+    for end in (None, generate(model, [4, 5], 20)[7]):
+        search = Same()
+        stepwise = generate(model, PROMPTS, 20, search, end_id=end)
+        assert generate(model, PROMPTS, 20, end_id=end) == stepwise
+        assert 1 < search.calls <= 20
 
 
 def test_beam_search_finds_likelier_text_than_greedy():
@@ -73,6 +92,16 @@ def test_weights_may_change_between_calls():
     before = generate(model, [4, 5], 6)
     model.bias.assign(100.0 * np.eye(SIZE)[7])
     assert generate(model, [4, 5], 6) == [7] * 6 != before
+
+
+def test_layers_may_change_between_calls():
+    model = made("seq2seq")
+    before = [generate(model, [4, 5], 6) for _ in range(3)]
+    model.head.enable_lora(2)
+    model.head.lora_kernel_a.assign(9.0 * normal(8, 2))
+    model.head.lora_kernel_b.assign(9.0 * normal(2, SIZE))
+    after = generate(model, [4, 5], 6)
+    assert after == generate(model, [4, 5], 6, use_cache=False) != before[0]
 
 
 def test_any_model_that_gives_logits():
@@ -132,6 +161,28 @@ class TestText:
         else:
             assert [token for piece in pieces for token in piece] == whole
 
+    def test_a_stream_waits_for_whole_characters(self):
+        vocabulary = SubwordVocabulary.train(["ab"], 270, model="bpe")
+        script = iter(vocabulary.encode("a😀é"))
+
+        class Scripted(Greedy):
+            def _pick(self, logits):
+                return np.array([next(script)])
+
+        model = LanguageModel(len(vocabulary), units=4)
+        pieces = generate(
+            model, "b", 7, Scripted(), vocabulary, end_id=3, stream=True
+        )
+        assert list(pieces) == ["a", "😀", "é"]
+
+    def test_two_streams_do_not_mix(self):
+        model, search = made("language_model"), Greedy()
+        streams = [generate(model, [t], 6, search, stream=True) for t in (4, 7)]
+        pieces = list(zip(*streams, strict=True))
+        for i, token in enumerate((4, 7)):
+            alone = generate(model, [token], 6)
+            assert [new for piece in pieces for new in piece[i]] == alone
+
     def test_two_vocabularies(self):
         model = made("seq2seq")
         other = CharacterVocabulary.train(["stuvwx"])
@@ -161,6 +212,10 @@ class TestText:
         ([4], {"search": 4}, "`search` must be a Greedy"),
         ([4], {"search": "beam", "stream": True}, "`stream` needs a search"),
         ([4] * 30, {"max_new_tokens": 20}, "has 40 positions"),
+        (5, {}, "`prompts` must be a string"),
+        ([4], {"end_id": SIZE}, f"`end_id` must .* at most {SIZE - 1}"),
+        ([4], {"end_id": -1, "search": "beam"}, "`end_id` must"),
+        ([4], {"search": BeamSearch}, "`search` must be a Greedy"),
     ],
     ids=str,
 )
@@ -176,6 +231,9 @@ def test_all_positions_can_be_used():
     for cache in (True, False):
         tokens = generate(model, [4] * 21, 20, use_cache=cache)
         assert len(tokens) == 20
+    model = made("transformer", positions="learned", max_length=19)
+    for cache in (True, False):
+        assert len(generate(model, [4] * 19, 19, use_cache=cache)) == 19
 
 
 def test_beams_wider_than_the_vocabulary_are_defined():
@@ -188,6 +246,9 @@ def test_logits_that_are_nan_are_an_error():
     model = made("language_model")
     model.bias.assign(np.full(SIZE, np.nan))
     with pytest.raises(ValueError, match="logits that are NaN"):
+        generate(model, [4], 2)
+    model.bias.assign(np.full(SIZE, -np.inf))
+    with pytest.raises(ValueError, match="all infinite"):
         generate(model, [4], 2)
 
 

@@ -12,18 +12,18 @@ SEED = 14  # One with which greedy search misses the best sequence.
 TABLE = np.random.default_rng(SEED).normal(size=(SIZE + 1, SIZE, SIZE)) * 2
 
 
-def logits_after(tokens):
+def logits_after(tokens, table=TABLE):
     """A toy model: the next token depends on the two before it."""
     padded = [SIZE, 0, *tokens]
-    return TABLE[padded[-2], padded[-1] % SIZE]
+    return table[padded[-2], padded[-1] % SIZE]
 
 
-def run(search, steps, prompts=1):
+def run(search, steps, prompts=1, table=TABLE):
     """Runs a search on the toy model."""
     search.start(prompts, END, steps)
     rows = [[] for _ in range(prompts * search.rows_per_prompt)]
     for _ in range(steps):
-        logits = np.array([logits_after(row) for row in rows])
+        logits = np.array([logits_after(row, table) for row in rows])
         tokens, parents = search.choose(logits)
         rows = [
             [*rows[parent], int(token)]
@@ -82,6 +82,29 @@ def test_a_wider_beam_finds_no_worse():
 
     narrow, wide = best(1), best(200)
     assert narrow < wide - 1e-3
+
+
+class Patient(BeamSearch):
+    """Goes on to the limit, whatever it has found."""
+
+    def start(self, num_prompts, end_id, max_new_tokens):
+        super().start(num_prompts, end_id, max_new_tokens)
+        (one,) = self._beams
+        judge = one._is_done
+        one._is_done = lambda: len(one._alive[0]) == max_new_tokens and judge()
+
+
+@pytest.mark.parametrize("length_penalty", [0.0, 0.6, 1.5])
+def test_stopping_early_loses_nothing(length_penalty):
+    early = 0
+    for seed in range(60):
+        table = np.random.default_rng(seed).normal(size=TABLE.shape) * 2
+        search, patient = (
+            kind(2, length_penalty) for kind in (BeamSearch, Patient)
+        )
+        assert run(search, 12, table=table) == run(patient, 12, table=table)
+        early += len(search._beams[0]._alive[0]) < 12
+    assert early > 5
 
 
 def test_prompts_do_not_mix():
