@@ -30,3 +30,22 @@ def gradients_of(fn, *inputs):
 def compiled(layer, function):
     """Compiles a function that calls the layer: one program, not many."""
     return backend.compiled(layer, function)
+
+
+class Masked(keras.Layer):
+    """Gives its inputs a mask, as an embedding does."""
+
+    def __init__(self, mask, **kwargs):
+        super().__init__(**kwargs)
+        self.mask = mask
+
+    def compute_mask(self, inputs, mask=None):
+        return ops.convert_to_tensor(self.mask)
+
+    def call(self, inputs):
+        return inputs + 0.0
+
+
+def masked(x, mask):
+    """`x` as a tensor that carries the mask."""
+    return Masked(mask)(x)

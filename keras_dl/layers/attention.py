@@ -190,7 +190,10 @@ def masked_softmax(scores, mask=None):
 
     A row that allows nothing comes out even.
     """
+    if scores.shape[-1] == 1:
+        return ops.ones_like(scores)  # What Keras' softmax warns of.
     if mask is not None:
-        hidden = -1e9 if scores.dtype != "float16" else -6e4
+        half = keras.backend.standardize_dtype(scores.dtype) == "float16"
+        hidden = -6e4 if half else -1e9
         scores = ops.where(mask, scores, ops.cast(hidden, scores.dtype))
     return ops.softmax(scores, axis=-1)

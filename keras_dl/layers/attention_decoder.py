@@ -4,7 +4,12 @@ import keras
 from keras import ops
 
 from keras_dl import backend
-from keras_dl.checks import check_choice, check_integer, check_rate
+from keras_dl.checks import (
+    check_choice,
+    check_integer,
+    check_rate,
+    check_seed,
+)
 from keras_dl.layers.attention import Attention
 from keras_dl.layers.masks import padding_mask, zero_masked
 
@@ -33,8 +38,9 @@ class AttentionDecoder(keras.Layer):
     the attentional vector, `(batch, units)` each.
 
     **Masking.** Masked parts of the memory count for nothing, whatever they
-    hold, NaN too. A masked step of the inputs leaves the states as they are.
-    The inputs' mask is passed on.
+    hold, NaN too. A masked step of the inputs leaves the states as they are,
+    and its output is that of the step before; its weights are returned as
+    computed. The inputs' mask is passed on.
 
     Args:
         units: Size of the states and of the output.
@@ -44,6 +50,7 @@ class AttentionDecoder(keras.Layer):
             feeding), or with the one before, `"bahdanau"`.
         dropout: Share of the inputs to drop in training.
         return_state: Whether to return the last states, after the outputs.
+        seed: Seed of the dropout.
         **kwargs: Arguments of `keras.Layer`.
 
     Call arguments:
@@ -55,7 +62,8 @@ class AttentionDecoder(keras.Layer):
         training: Whether dropout is active.
 
     Raises:
-        ValueError: If an argument is not allowed.
+        ValueError: If an argument is not allowed, the states do not fit, or
+            the inputs have no steps.
 
     Example:
 
@@ -76,6 +84,7 @@ class AttentionDecoder(keras.Layer):
         order="luong",
         dropout=0.0,
         return_state=False,
+        seed=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -83,14 +92,16 @@ class AttentionDecoder(keras.Layer):
         self.order = check_choice("order", order, ("luong", "bahdanau"))
         self.dropout = check_rate("dropout", dropout)
         self.return_state = return_state
+        self.seed = None if seed is None else check_seed(seed)
         self.supports_masking = True
         policy = self.dtype_policy
         self.attention = Attention(score, dtype=policy, name="attention")
+        self.score = self.attention.score
         self.cell = keras.layers.LSTMCell(units, dtype=policy, name="cell")
         self.combine = keras.layers.Dense(
             units, "tanh", use_bias=False, dtype=policy, name="combine"
         )
-        self.drop = keras.layers.Dropout(dropout, dtype=policy)
+        self.drop = keras.layers.Dropout(dropout, seed=self.seed, dtype=policy)
 
     def build(self, inputs_shape, memory_shape):
         batch, size = inputs_shape[0], memory_shape[-1]
@@ -111,6 +122,7 @@ class AttentionDecoder(keras.Layer):
         return_attention_scores=False,
         training=None,
     ):
+        self._check(inputs, initial_state)
         memory = zero_masked(memory, memory_mask)
         keys = self.attention.project(memory)
         visible = padding_mask(memory_mask)
@@ -126,7 +138,7 @@ class AttentionDecoder(keras.Layer):
             return context[:, 0], weights[:, 0]
 
         def step(states, now):
-            x, real = now
+            x, *real = now
             h, c, fed = states
             if self.order == "bahdanau":
                 fed, weights = attend(h)
@@ -138,17 +150,20 @@ class AttentionDecoder(keras.Layer):
             if self.order == "luong":
                 context, weights = attend(new_h)
             vector = self.combine(ops.concatenate([context, new_h], -1))
-            old, new = states, (new_h, new_c, vector)
-            states = tuple(
-                b + real * (a - b) for a, b in zip(new, old, strict=True)
-            )
-            return states, (states[2], weights)
+            new = new_h, new_c, vector
+            for mask in real:
+                pairs = zip(new, states, strict=True)
+                new = tuple(ops.where(mask, a, b) for a, b in pairs)
+            return new, (new[2], weights)
 
         x = self.drop(zero_masked(inputs, inputs_mask), training=training)
         x = ops.swapaxes(ops.matmul(x, kernel) + self.cell.bias, 0, 1)
         states = self._states(initial_state, ops.shape(x)[1])
-        real = self._real(inputs_mask, x)
-        states, (outputs, weights) = backend.scan(step, states, (x, real))
+        steps = (x,)
+        if inputs_mask is not None:
+            real = ops.cast(ops.swapaxes(inputs_mask, 0, 1), "bool")
+            steps = x, ops.expand_dims(real, -1)
+        states, (outputs, weights) = backend.scan(step, states, steps)
         results = [ops.swapaxes(outputs, 0, 1)]
         if self.return_state:
             results.extend(states)
@@ -156,28 +171,42 @@ class AttentionDecoder(keras.Layer):
             results.append(ops.swapaxes(weights, 0, 1))
         return results[0] if len(results) == 1 else tuple(results)
 
-    def _real(self, mask, x):
-        """1 for real steps and 0 for masked ones, `(time, batch, 1)`."""
-        if mask is None:
-            return ops.ones_like(x[..., :1])
-        mask = ops.cast(ops.swapaxes(mask, 0, 1), x.dtype)
-        return ops.expand_dims(mask, -1)
+    def _check(self, inputs, states):
+        """Refuses inputs without steps, and states that do not fit."""
+        if inputs.shape[1] == 0:
+            raise ValueError(
+                "`inputs` must have at least one step. Received: inputs of "
+                f"shape {tuple(inputs.shape)}."
+            )
+        if states is None:
+            return
+        several = isinstance(states, (list, tuple))
+        shapes = [tuple(s.shape) for s in (states if several else [states])]
+        fits = all(len(s) == 2 and s[1] == self.units for s in shapes)
+        if not several or not fits or len(shapes) not in (0, 2, 3):
+            what = f"{len(shapes)} states" if several else "one tensor"
+            raise ValueError(
+                "`initial_state` must be h and c, or the three states that "
+                f"`return_state` returns, (batch, {self.units}) each. "
+                f"Received: {what} of shapes {shapes}."
+            )
 
     def _states(self, given, batch):
         zeros = ops.zeros((batch, self.units), dtype=self.compute_dtype)
-        given = [] if given is None else list(given)
-        if len(given) not in (0, 2, 3):
-            raise ValueError(
-                "`initial_state` must be h and c, or the three states that "
-                "`return_state` returns. Received: "
-                f"{len(given)} states."
-            )
+        given = [] if given is None else given
         given = [ops.cast(state, self.compute_dtype) for state in given]
         return (*given, *[zeros] * (3 - len(given)))
 
     def compute_output_spec(
-        self, inputs, memory, *args, return_attention_scores=False, **kwargs
+        self,
+        inputs,
+        memory,
+        initial_state=None,
+        *args,
+        return_attention_scores=False,
+        **kwargs,
     ):
+        self._check(inputs, initial_state)
         dtype, batch = self.compute_dtype, inputs.shape[0]
 
         def spec(*shape):
@@ -199,8 +228,9 @@ class AttentionDecoder(keras.Layer):
         return {
             **super().get_config(),
             "units": self.units,
-            "score": self.attention.score,
+            "score": self.score,
             "order": self.order,
             "dropout": self.dropout,
             "return_state": self.return_state,
+            "seed": self.seed,
         }

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_dl import backend
+
 
 def causal_mask(queries, keys=None, first=0):
     """Lets each position look at itself and at those before it.
@@ -38,6 +40,41 @@ def padding_mask(mask):
         Boolean tensor of shape `(batch, 1, keys)`, or `None`.
     """
     return None if mask is None else ops.cast(mask, "bool")[:, None, :]
+
+
+def cached_mask(mask, cache, index):
+    """The mask of new steps, as one of all steps that their cache holds.
+
+    Args:
+        mask: Boolean tensor of shape `(batch, time)`, true for real ones, or
+            `None`.
+        cache: Keys and values, `(batch, length, ...)` each, or `None`.
+        index: Where in the cache the new steps begin, or `None`.
+
+    Returns:
+        Boolean tensor of shape `(batch, length)`, true for all other steps;
+        without a cache, `mask`.
+    """
+    if mask is None or cache is None or index is None:
+        return mask
+    shape = ops.shape(mask)[0], ops.shape(cache[0])[1]
+    ones = ops.ones(shape, dtype="int32")
+    return backend.write_at(ones, ops.cast(mask, "int32"), index)
+
+
+def check_mask(name, mask, x):
+    """Returns `mask` if it has one value for each step of `x`."""
+    if mask is None:
+        return None
+    shape, steps = tuple(mask.shape), x.shape[1]
+    known = len(shape) == 2 and None not in (shape[1], steps)
+    if len(shape) != 2 or (known and shape[1] != steps):
+        raise ValueError(
+            f"`{name}` must have the shape (batch, {steps}), one value for "
+            "each step; `attention_mask` says which steps of a cache are "
+            f"real. Received: {name} of shape {shape}."
+        )
+    return mask
 
 
 def combine_masks(*masks):

@@ -9,7 +9,9 @@ from keras_dl import backend
 from keras_dl.checks import check_integer, check_rate
 from keras_dl.layers.attention import masked_softmax
 from keras_dl.layers.masks import (
+    cached_mask,
     causal_mask,
+    check_mask,
     combine_masks,
     padding_mask,
     zero_masked,
@@ -32,15 +34,19 @@ class MultiHeadAttention(keras.Layer):
     `(batch, keys, ...)`, to `(batch, queries, output_dim)`; weights
     `(batch, heads, queries, keys)`.
 
-    **Masking.** `value_mask`, `attention_mask` and `use_causal_mask` combine:
-    a query sees what all of them allow. Masked values count for nothing, NaN
-    too. A query that may see nothing gets the even mean of the values, with
-    zeros for those that `value_mask` hides. The query's mask is passed on.
+    **Masking.** `value_mask`, `key_mask`, `attention_mask` and
+    `use_causal_mask` combine: a query sees what all of them allow. In
+    self-attention the query's mask is the one of the values. Masked values
+    count for nothing, NaN too. A query that may see nothing gets the even mean
+    of the values (in float16 PyTorch's kernel gives an uneven one), with zeros
+    for those that `value_mask` hides. The query's mask is passed on.
 
     **Cache.** `call(x, cache=(k, v), index=t)` writes the keys and values of
     `x` at position `t` of the cache, tensors of the shape
     `(batch, length, heads, key_dim)`, attends over it all (`attention_mask`
-    says which of it is real), and returns `(output, cache)`. Without `index`
+    says which of it is real), and returns `(output, cache)`. `t` and the steps
+    of `x` together must not exceed the length: beyond it, backends differ. A
+    mask of `x` hides its masked steps from this call alone. Without `index`
     the cache is a memory, projected once by `project(value)`, which is
     attended to as it is.
 
@@ -60,10 +66,13 @@ class MultiHeadAttention(keras.Layer):
         query: Tensor of shape `(batch, queries, d)`.
         value: Tensor of shape `(batch, keys, e)`; the query by default.
         key: Tensor of shape `(batch, keys, e)`; the value by default.
-        value_mask: Boolean `(batch, keys)`; comes along with the value.
+        value_mask, key_mask: Boolean `(batch, keys)`; they come along with
+            the value and the key.
         attention_mask: Boolean `(batch or 1, queries or 1, keys)`.
         use_causal_mask: Whether a query sees only itself and earlier ones.
         cache, index: See above.
+        mask, query_mask: The query's mask, `(batch, queries)`, by one of the
+            two names, as Keras fills them in.
         return_attention_scores: Whether to return the weights too.
         training: Whether dropout is active.
 
@@ -101,7 +110,11 @@ class MultiHeadAttention(keras.Layer):
         )
         self.dropout = check_rate("dropout", dropout)
         self.use_bias = use_bias
-        self.output_dim = output_dim
+        self.output_dim = (
+            None
+            if output_dim is None
+            else check_integer("output_dim", output_dim, 1)
+        )
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.seed = seed
@@ -171,18 +184,28 @@ class MultiHeadAttention(keras.Layer):
         use_causal_mask=False,
         cache=None,
         index=None,
+        mask=None,
+        query_mask=None,
+        key_mask=None,
         return_attention_scores=False,
         training=None,
     ):
+        memory = cache is not None and index is None
+        if value is None and not memory:
+            value = query
+            if value_mask is None:
+                value_mask = query_mask if mask is None else mask
+        value_mask = combine_masks(value_mask, key_mask)
         if cache is None:
-            value = query if value is None else value
             k, v = self.project(value, key, value_mask)
-        elif index is None:
+        elif memory:
             k, v = cache
         else:
-            new = self.project(query if value is None else value, key)
+            check_mask("value_mask", value_mask, value)
+            new = self.project(value, key, value_mask)
+            value_mask = cached_mask(value_mask, cache, index)
             k, v = cache = tuple(
-                ops.slice_update(whole, (0, index, 0, 0), part)
+                backend.write_at(whole, part, index)
                 for whole, part in zip(cache, new, strict=True)
             )
         q = self._heads(self.query_dense(query))
@@ -224,21 +247,22 @@ class MultiHeadAttention(keras.Layer):
         query,
         value=None,
         *args,
+        cache=None,
+        index=None,
         return_attention_scores=False,
         **kwargs,
     ):
+        dtype, batch, queries = self.compute_dtype, *query.shape[:2]
         size = self.output_dim or query.shape[-1]
-        output = keras.KerasTensor(
-            (*query.shape[:-1], size), dtype=self.compute_dtype
-        )
-        if not return_attention_scores:
-            return output
-        keys = (query if value is None else value).shape[1]
-        weights = keras.KerasTensor(
-            (query.shape[0], self.num_heads, query.shape[1], keys),
-            dtype=self.compute_dtype,
-        )
-        return output, weights
+        results = [keras.KerasTensor((batch, queries, size), dtype=dtype)]
+        if return_attention_scores:
+            attended = query if value is None else value
+            keys = (attended if cache is None else cache[0]).shape[1]
+            shape = (batch, self.num_heads, queries, keys)
+            results.append(keras.KerasTensor(shape, dtype=dtype))
+        if cache is not None and index is not None:
+            results.append(specs_like(cache))
+        return results[0] if len(results) == 1 else tuple(results)
 
     def compute_mask(self, query, mask=None):
         return mask[0] if isinstance(mask, (list, tuple)) else mask
@@ -259,3 +283,13 @@ class MultiHeadAttention(keras.Layer):
             ),
             "seed": self.seed,
         }
+
+
+def specs_like(tensors):
+    """Symbolic tensors of the shapes and dtypes of a structure of tensors."""
+
+    def spec(x):
+        dtype = keras.backend.standardize_dtype(x.dtype)
+        return keras.KerasTensor(tuple(x.shape), dtype=dtype)
+
+    return keras.tree.map_structure(spec, tensors)

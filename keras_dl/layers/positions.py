@@ -1,5 +1,8 @@
 """Positions for layers that know no order: sinusoids, and learned ones."""
 
+import math
+import numbers
+
 import keras
 import numpy as np
 from keras import ops
@@ -30,7 +33,8 @@ class SinusoidPositions(keras.Layer):
         positions: Integer tensor `(batch or 1, time)`; 0, 1, 2, ... by default.
 
     Raises:
-        ValueError: If `d` is odd, or `layout` is not known.
+        ValueError: If `d` is odd, `max_wavelength` is not positive, or
+            `layout` is not known.
 
     Example:
 
@@ -44,7 +48,7 @@ class SinusoidPositions(keras.Layer):
 
     def __init__(self, max_wavelength=10000, layout="interleaved", **kwargs):
         super().__init__(**kwargs)
-        self.max_wavelength = max_wavelength
+        self.max_wavelength = _check_positive("max_wavelength", max_wavelength)
         self.layout = check_choice("layout", layout, ("interleaved", "halves"))
         self.supports_masking = True
 
@@ -103,10 +107,14 @@ class LearnedPositions(keras.Layer):
 
     Call arguments:
         inputs: Tensor of shape `(batch, time, d)`.
-        positions: Integer tensor `(batch or 1, time)`; 0, 1, 2, ... by default.
+        positions: Integer tensor `(batch or 1, time)`, below `max_length`; 0,
+            1, 2, ... by default. What is beyond it gives NaN on JAX, and an
+            error of the framework elsewhere.
 
     Raises:
-        ValueError: If the inputs are longer than `max_length`.
+        ValueError: If the inputs are longer than `max_length`, and their
+            length is known when the layer is traced; a dynamic length that is
+            too long fails in the framework.
 
     Example:
 
@@ -153,3 +161,13 @@ class LearnedPositions(keras.Layer):
             "max_length": self.max_length,
             "initializer": keras.initializers.serialize(self.initializer),
         }
+
+
+def _check_positive(name, value):
+    """Returns `value` if it is a positive, finite number."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise ValueError(
+            f"`{name}` must be a positive number. Received: {name}={value!r}."
+        )
+    return value

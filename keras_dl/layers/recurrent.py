@@ -9,6 +9,21 @@ from keras_dl import backend
 class _FusedSequence:
     """Runs the whole sequence in one kernel, where one fits the arguments."""
 
+    def call(
+        self,
+        sequences,
+        initial_state=None,
+        mask=None,
+        training=False,
+        sequences_mask=None,
+    ):
+        return super().call(
+            sequences,
+            initial_state=initial_state,
+            mask=sequences_mask if mask is None else mask,
+            training=training,
+        )
+
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """What Keras' `RNN.call` runs: `(last output, outputs, states)`."""
         states = keras.tree.flatten(initial_state)
@@ -77,7 +92,9 @@ class LSTM(_FusedSequence, keras.layers.LSTM):
     (`keras_dl.datasets.BucketedBatches`). Inside a second-order gradient
     (`keras_dl.grad` in `keras_dl.grad`), with other activations, with
     `recurrent_dropout`, `unroll=True` or `use_cudnn=False`, it runs Keras' own
-    plain loop.
+    plain loop. Two nested `tf.GradientTape`s of TensorFlow's own cannot cross
+    the compiled loop (`UnimplementedError`): use `keras_dl.grad`, or
+    `use_cudnn=False`.
 
     **Shapes.** `(batch, time, features)` to `(batch, units)`, or
     `(batch, time, units)` with `return_sequences`; with `return_state` the
@@ -86,7 +103,8 @@ class LSTM(_FusedSequence, keras.layers.LSTM):
     **Masking.** A masked step changes nothing, whatever it holds, NaN too: the
     state passes it, and its output is that of the step before, or `h` of the
     initial state (there Keras has zeros, except on JAX). The mask may have any
-    pattern. With `go_backwards` (and so in
+    pattern. It comes along also when an `initial_state` is given, where Keras
+    loses it. With `go_backwards` (and so in
     `keras.layers.Bidirectional`) the reversed sequence of right-padded rows
     begins with their padding, and so with nothing.
 
@@ -98,7 +116,8 @@ class LSTM(_FusedSequence, keras.layers.LSTM):
     Call arguments:
         sequences: Tensor of shape `(batch, time, features)`.
         initial_state: List of `h` and `c`; zeros by default.
-        mask: Boolean tensor of shape `(batch, time)`, true for real steps.
+        mask, sequences_mask: Boolean tensor of shape `(batch, time)`, true
+            for real steps, by one of the two names, as Keras fills them in.
         training: Whether `dropout` is active.
 
     Raises:
@@ -146,7 +165,7 @@ class GRU(_FusedSequence, keras.layers.GRU):
     Call arguments:
         sequences: Tensor of shape `(batch, time, features)`.
         initial_state: The state to begin with; zeros by default.
-        mask: Boolean tensor of shape `(batch, time)`, true for real steps.
+        mask, sequences_mask: As in `LSTM`.
         training: Whether `dropout` is active.
 
     Raises:
@@ -172,15 +191,18 @@ class GRU(_FusedSequence, keras.layers.GRU):
 def fast_recurrent(model):
     """A copy of a Keras model with its `LSTM` and `GRU` layers replaced.
 
-    The layers of Keras become those of `keras_dl.layers`, also inside
-    `keras.layers.Bidirectional`, with the same names, arguments and weights:
-    so the copy reads and writes the weight files of the original.
+    The layers of Keras become those of `keras_dl.layers`, also inside nested
+    functional and sequential models, `keras.layers.Bidirectional` and wrappers
+    such as `keras.layers.TimeDistributed`, with the same names, arguments and
+    weights: so the copy reads and writes the weight files of the original.
+    Masks count in the copy as `LSTM` says. What stands inside nested
+    subclassed models, layers of your own and `keras.layers.RNN` stays as it is.
 
     Args:
         model: A functional or sequential Keras model, built.
 
     Returns:
-        The copy, not compiled.
+        The copy, compiled as the model is.
 
     Raises:
         ValueError: If the model is subclassed, or not built.
@@ -200,7 +222,7 @@ def fast_recurrent(model):
             "`model` must be built, to copy its weights: call it on data "
             f"first. Received: model={model}, which is not built."
         )
-    copy = keras.models.clone_model(model, clone_function=_replaced)
+    copy = _clone(model)
     copy.set_weights(model.get_weights())
     return copy
 
@@ -210,17 +232,26 @@ def _is_functional(model):
     return type(model).__name__ == "Functional"
 
 
+def _clone(model):
+    return keras.models.clone_model(
+        model, clone_function=_replaced, recursive=True
+    )
+
+
 def _replaced(layer):
     """The layer's clone, by our class if we have one for it."""
     ours = {keras.layers.LSTM: LSTM, keras.layers.GRU: GRU}
     if type(layer) in ours:
         return ours[type(layer)].from_config(layer.get_config())
+    if isinstance(layer, keras.Sequential) or _is_functional(layer):
+        return _clone(layer)
+    parts = {}
     if isinstance(layer, keras.layers.Bidirectional):
-        config = layer.get_config()
-        for key, part in (
-            ("layer", layer.forward_layer),
-            ("backward_layer", layer.backward_layer),
-        ):
-            config[key] = keras.saving.serialize_keras_object(_replaced(part))
-        return type(layer).from_config(config)
-    return type(layer).from_config(layer.get_config())
+        parts["layer"] = layer.forward_layer
+        parts["backward_layer"] = layer.backward_layer
+    elif isinstance(layer, keras.layers.Wrapper):
+        parts["layer"] = layer.layer
+    config = layer.get_config()
+    for key, part in parts.items():
+        config[key] = keras.saving.serialize_keras_object(_replaced(part))
+    return type(layer).from_config(config)

@@ -2,9 +2,15 @@
 
 import keras
 
-from keras_dl.checks import check_integer, check_rate
-from keras_dl.layers.masks import combine_masks, padding_mask, zero_masked
-from keras_dl.layers.multi_head_attention import MultiHeadAttention
+from keras_dl.checks import check_integer, check_rate, check_seed
+from keras_dl.layers.masks import (
+    cached_mask,
+    check_mask,
+    combine_masks,
+    padding_mask,
+    zero_masked,
+)
+from keras_dl.layers.multi_head_attention import MultiHeadAttention, specs_like
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -22,7 +28,9 @@ class TransformerEncoderBlock(keras.Layer):
     **Shapes.** `(batch, time, d)` to the same.
 
     **Masking.** A masked step has no effect on others, whatever it holds, NaN
-    too. The mask is passed on.
+    too. With a cache the mask is that of the new steps, and holds for this
+    call; `attention_mask` says which of the earlier steps are real. The mask
+    is passed on.
 
     Args:
         num_heads: Number of attention heads.
@@ -34,6 +42,7 @@ class TransformerEncoderBlock(keras.Layer):
         attention_bias: Whether the projections of the attention have biases.
         layer_norm_epsilon: Added to the variances.
         kernel_initializer: Initializer of all kernels.
+        seed: Seed of the dropout, from which each part gets its own.
         **kwargs: Arguments of `keras.Layer`.
 
     Call arguments:
@@ -44,6 +53,7 @@ class TransformerEncoderBlock(keras.Layer):
         use_causal_mask: Whether a step sees only itself and earlier ones.
         cache, index: Keys and values of earlier steps, and how many there
             are: see `MultiHeadAttention`. The new cache is returned last.
+        inputs_mask: As `mask`: so Keras calls it when other tensors come too.
         return_attention_scores: Whether to return the weights too.
         training: Whether dropout is active.
 
@@ -72,6 +82,7 @@ class TransformerEncoderBlock(keras.Layer):
         attention_bias=True,
         layer_norm_epsilon=1e-5,
         kernel_initializer="glorot_uniform",
+        seed=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -85,20 +96,27 @@ class TransformerEncoderBlock(keras.Layer):
         self.attention_bias = attention_bias
         self.layer_norm_epsilon = layer_norm_epsilon
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.seed = None if seed is None else check_seed(seed)
         self.supports_masking = True
 
-        self.attention = self._attention("attention")
+        self.attention = self._attention("attention", 0)
         self.attention_norm = self._norm("attention_norm")
         self.widen = self._dense(intermediate_dim, "widen")
         self.feed_forward_norm = self._norm("feed_forward_norm")
-        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(
+            dropout, seed=self._seed(1), dtype=self.dtype_policy
+        )
 
-    def _attention(self, name):
+    def _seed(self, part):
+        return None if self.seed is None else (self.seed + part) % 2**32
+
+    def _attention(self, name, part):
         return MultiHeadAttention(
             self.num_heads,
             dropout=self.dropout,
             use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer.clone(),
+            seed=self._seed(part),
             dtype=self.dtype_policy,
             name=name,
         )
@@ -133,15 +151,17 @@ class TransformerEncoderBlock(keras.Layer):
         use_causal_mask=False,
         cache=None,
         index=None,
+        inputs_mask=None,
         return_attention_scores=False,
         training=None,
     ):
-        x = zero_masked(inputs, mask)
+        mask = inputs_mask if mask is None else mask
+        x, visible = self._masked(inputs, mask, "mask", cache, index)
         x, *others = self._residual(
             x,
             self.attention_norm,
             self.attention,
-            attention_mask=combine_masks(padding_mask(mask), attention_mask),
+            attention_mask=combine_masks(visible, attention_mask),
             use_causal_mask=use_causal_mask,
             cache=cache,
             index=index,
@@ -150,6 +170,11 @@ class TransformerEncoderBlock(keras.Layer):
         )
         x = self._feed_forward(x, training)
         return (x, *others) if others else x
+
+    def _masked(self, inputs, mask, name, cache, index):
+        """The inputs without what the mask hides, and what may be seen."""
+        x = zero_masked(inputs, check_mask(name, mask, inputs))
+        return x, padding_mask(cached_mask(mask, cache, index))
 
     def _feed_forward(self, x, training):
         def feed_forward(x):
@@ -175,19 +200,9 @@ class TransformerEncoderBlock(keras.Layer):
         """A cache for `length` positions, with nothing in it."""
         return self.attention.empty_cache(batch, length)
 
-    def compute_output_spec(
-        self, inputs, *args, return_attention_scores=False, **kwargs
-    ):
-        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return output
-        return output, self._scores_spec(inputs, inputs)
-
-    def _scores_spec(self, query, key):
-        return keras.KerasTensor(
-            (query.shape[0], self.num_heads, query.shape[1], key.shape[1]),
-            dtype=self.compute_dtype,
-        )
+    def compute_output_spec(self, inputs, *args, **kwargs):
+        # The rest of the block changes no shapes.
+        return self.attention.compute_output_spec(inputs, **kwargs)
 
     def compute_mask(self, inputs, mask=None):
         return mask
@@ -205,6 +220,7 @@ class TransformerEncoderBlock(keras.Layer):
             "kernel_initializer": keras.initializers.serialize(
                 self.kernel_initializer
             ),
+            "seed": self.seed,
         }
 
 
@@ -242,7 +258,8 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         training: Whether dropout is active.
 
     Raises:
-        ValueError: If an argument is not allowed.
+        ValueError: If an argument is not allowed, or a cache comes without an
+            index.
 
     Example:
 
@@ -256,7 +273,7 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
 
     def __init__(self, num_heads, intermediate_dim, **kwargs):
         super().__init__(num_heads, intermediate_dim, **kwargs)
-        self.memory_attention = self._attention("memory_attention")
+        self.memory_attention = self._attention("memory_attention", 2)
         self.memory_norm = self._norm("memory_norm")
 
     def build(self, inputs_shape, memory_shape):
@@ -276,19 +293,19 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         return_attention_scores=False,
         training=None,
     ):
-        own, of_memory = (None, None) if cache is None else cache
+        own, of_memory = self._caches(cache, index)
         options = {
             "return_attention_scores": return_attention_scores,
             "training": training,
         }
-        x = zero_masked(inputs, inputs_mask)
+        x, visible = self._masked(
+            inputs, inputs_mask, "inputs_mask", own, index
+        )
         x, *others = self._residual(
             x,
             self.attention_norm,
             self.attention,
-            attention_mask=combine_masks(
-                padding_mask(inputs_mask), attention_mask
-            ),
+            attention_mask=combine_masks(visible, attention_mask),
             use_causal_mask=True,
             cache=own,
             index=index,
@@ -309,6 +326,15 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         others = (*others, *weights)
         return (x, *others) if others else x
 
+    def _caches(self, cache, index):
+        """The cache of the self-attention, and the memory's."""
+        if cache is not None and index is None:
+            raise ValueError(
+                "`index` must be given with a `cache`: how many steps it "
+                f"holds. Received: index={index}."
+            )
+        return (None, None) if cache is None else cache
+
     def start_cache(self, memory, length, memory_mask=None):
         """A cache for `length` steps on this memory."""
         batch = keras.ops.shape(memory)[0]
@@ -318,16 +344,31 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         )
 
     def compute_output_spec(
-        self, inputs, memory, *args, return_attention_scores=False, **kwargs
+        self,
+        inputs,
+        memory,
+        inputs_mask=None,
+        memory_mask=None,
+        attention_mask=None,
+        cache=None,
+        index=None,
+        return_attention_scores=False,
+        training=None,
     ):
-        output = keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)
-        if not return_attention_scores:
-            return output
-        return (
-            output,
-            self._scores_spec(inputs, inputs),
-            self._scores_spec(inputs, memory),
-        )
+        own, of_memory = self._caches(cache, index)
+        results = [keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)]
+        if return_attention_scores:
+            for layer, keys, held in (
+                (self.attention, inputs, own),
+                (self.memory_attention, memory, of_memory),
+            ):
+                _, scores = layer.compute_output_spec(
+                    inputs, keys, cache=held, return_attention_scores=True
+                )
+                results.append(scores)
+        if cache is not None:
+            results.append(specs_like(cache))
+        return results[0] if len(results) == 1 else tuple(results)
 
     def compute_mask(self, inputs, mask=None):
         return mask[0] if isinstance(mask, (list, tuple)) else mask

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from keras import ops
-from sequences import gradients_of, normal, numpy
+from sequences import compiled, gradients_of, masked, normal, numpy
 
 from keras_dl import autodiff
 from keras_dl.layers import (
@@ -21,6 +21,7 @@ from keras_dl.layers import (
 from keras_dl.testing import check_layer
 
 QUERY, VALUE = normal(2, 3, 4), normal(2, 5, 4, seed=1)
+KEY = normal(2, 5, 4, seed=3)
 MASK = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
 
 
@@ -87,11 +88,53 @@ class TestAttention:
             *numpy([ours(QUERY, VALUE), peer([QUERY, VALUE])]), atol=1e-5
         )
 
+    def test_own_keys_and_a_mask_of_pairs(self):
+        seen = normal(2, 3, 5, seed=2) > -0.5
+        _, weights = Attention("dot")(
+            QUERY,
+            VALUE,
+            KEY,
+            attention_mask=seen,
+            return_attention_scores=True,
+        )
+        scores = np.where(seen, QUERY @ KEY.swapaxes(1, 2), -np.inf)
+        np.testing.assert_allclose(
+            numpy(weights)[0], softmax(scores), atol=1e-5
+        )
+
     def test_errors(self):
         with pytest.raises(ValueError, match="`score` must be one of"):
             Attention("cosine")
         with pytest.raises(ValueError, match="needs queries and keys of the"):
             Attention("dot")(QUERY, VALUE[..., :3])
+
+
+@pytest.mark.parametrize(
+    "policy", ["float32", "mixed_float16", "mixed_bfloat16"]
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda **kwargs: Attention(**kwargs),
+        lambda **kwargs: MultiHeadAttention(2, **kwargs),
+    ],
+    ids=["Attention", "MultiHeadAttention"],
+)
+def test_what_sees_nothing_gets_the_mean(make, policy):
+    layer = make(dtype=policy)
+
+    def call(query, value):
+        nothing = ops.zeros((2, 5), "bool")
+        return layer(
+            query, value, value_mask=nothing, return_attention_scores=True
+        )
+
+    layer.build(QUERY.shape, VALUE.shape)
+    outputs, weights = compiled(layer, call)(QUERY, VALUE)
+    np.testing.assert_array_equal(numpy(ops.cast(outputs, "float32"))[0], 0)
+    np.testing.assert_allclose(
+        numpy(ops.cast(weights, "float32"))[0], 0.2, rtol=1e-2
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,6 +217,80 @@ class TestMultiHeadAttention:
         ):
             np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
+    def test_own_keys_and_sizes(self):
+        layer = MultiHeadAttention(2, key_dim=3, output_dim=7, use_bias=False)
+        found, weights = layer(
+            QUERY,
+            VALUE,
+            KEY,
+            value_mask=MASK,
+            key_mask=np.roll(MASK, 1, 1),
+            return_attention_scores=True,
+        )
+        assert found.shape == (2, 3, 7)
+        q, k, v, out = (w.astype("float64") for w in layer.get_weights())
+
+        def heads(x, kernel):
+            return (x @ kernel).reshape(2, -1, 2, 3).swapaxes(1, 2)
+
+        scores = heads(QUERY, q) @ heads(KEY, k).swapaxes(2, 3) / np.sqrt(3)
+        seen = (MASK & np.roll(MASK, 1, 1))[:, None, None]
+        a = softmax(np.where(seen, scores, -np.inf))
+        joined = (a @ heads(VALUE, v)).swapaxes(1, 2).reshape(2, 3, 6)
+        np.testing.assert_allclose(numpy(weights)[0], a, atol=1e-5)
+        np.testing.assert_allclose(numpy(found)[0], joined @ out, atol=1e-5)
+
+    def test_masks_come_along(self):
+        layer = MultiHeadAttention(2)
+        x, ones = masked(VALUE, MASK), np.ones((1, 5, 5), bool)
+        expected = numpy(layer(VALUE, VALUE, value_mask=MASK))[0]
+        for y in (
+            layer(x),
+            layer(x, x),
+            layer(x, attention_mask=ones),
+            layer(VALUE, mask=MASK),
+        ):
+            np.testing.assert_allclose(numpy(y)[0], expected, atol=1e-6)
+        np.testing.assert_allclose(
+            *numpy(
+                [
+                    layer(QUERY, VALUE, masked(KEY, MASK)),
+                    layer(QUERY, VALUE, KEY, value_mask=MASK),
+                ]
+            ),
+            atol=1e-6,
+        )
+
+    def test_a_mask_with_a_cache(self):
+        layer = MultiHeadAttention(2)
+        expected = layer(VALUE, VALUE, value_mask=MASK)
+        cache = layer.empty_cache(2, 7)
+        real = np.array([0, 1, 1, 1, 1, 1, 0], bool)[None, None]
+        x = masked(np.where(MASK[..., None], VALUE, np.float32(np.nan)), MASK)
+        found, _ = layer(x, attention_mask=real, cache=cache, index=1)
+        rows = [numpy(y)[0][MASK] for y in (found, expected)]
+        np.testing.assert_allclose(*rows, atol=1e-6)
+
+    def test_symbolic_cache(self):
+        layer = MultiHeadAttention(2)
+        layer.build((None, 1, 4))
+        x = keras.Input((1, 4))
+        k, v = keras.Input((5, 2, 2)), keras.Input((5, 2, 2))
+        outputs = layer(x, cache=(k, v), index=2, return_attention_scores=True)
+        y, weights, cache = outputs
+        assert weights.shape == (None, 2, 1, 5)
+        model = keras.Model([x, k, v], [y, weights, *cache])
+        arrays = [QUERY[:, :1], *numpy(layer.empty_cache(2, 5))]
+        found = model(arrays)
+        expected = layer(
+            arrays[0],
+            cache=tuple(arrays[1:]),
+            index=2,
+            return_attention_scores=True,
+        )
+        for a, b in zip(numpy(found), numpy(expected), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-6)
+
     def test_inference_with_dropout_equals_none(self):
         layer = MultiHeadAttention(2, dropout=0.5, seed=0)
         expected = numpy(layer(QUERY, use_causal_mask=True))[0]
@@ -253,89 +370,26 @@ class TestMultiHeadAttention:
             MultiHeadAttention(0)
         with pytest.raises(ValueError, match="must be a multiple of"):
             MultiHeadAttention(3)(QUERY)
-
-
-class TestAttentionDecoder:
-    @pytest.mark.parametrize("order", ["luong", "bahdanau"])
-    def test_equals_numpy(self, order):
-        layer = AttentionDecoder(4, "dot", order)
-        outputs, weights = layer(
-            QUERY, VALUE, memory_mask=MASK, return_attention_scores=True
-        )
-        kernel, recurrent, bias, combine = (
-            w.astype("float64") for w in layer.get_weights()
-        )
-        h = c = fed = np.zeros((2, 4))
-
-        def attend(h):
-            scores = np.where(MASK, np.einsum("bd,bkd->bk", h, VALUE), -np.inf)
-            a = softmax(scores)
-            return np.einsum("bk,bkd->bd", a, VALUE), a
-
-        def sigmoid(x):
-            return 1 / (1 + np.exp(-x))
-
-        for t in range(3):
-            if order == "bahdanau":
-                fed, a = attend(h)
-            z = np.hstack([QUERY[:, t], fed]) @ kernel + h @ recurrent + bias
-            i, f, g, o = np.split(z, 4, 1)
-            c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-            h = sigmoid(o) * np.tanh(c)
-            context = fed
-            if order == "luong":
-                context, a = attend(h)
-            y = np.tanh(np.hstack([context, h]) @ combine)
-            fed = y if order == "luong" else fed
-            np.testing.assert_allclose(numpy(outputs)[0][:, t], y, atol=1e-5)
-            np.testing.assert_allclose(numpy(weights)[0][:, t], a, atol=1e-5)
-
-    @pytest.mark.parametrize("order", ["luong", "bahdanau"])
-    @pytest.mark.parametrize("score", ["general", "additive"])
-    def test_step_by_step_equals_all_at_once(self, order, score):
-        layer = AttentionDecoder(6, score, order, return_state=True)
-        expected, *last = numpy(layer(QUERY, VALUE, memory_mask=MASK))
-        states, outputs = None, []
-        for t in range(3):
-            output, *states = layer(
-                QUERY[:, t : t + 1], VALUE, states, memory_mask=MASK
+        with pytest.raises(ValueError, match="`output_dim` must be an integer"):
+            MultiHeadAttention(2, output_dim=0)
+        layer = MultiHeadAttention(2)
+        layer.build(QUERY.shape)
+        with pytest.raises(ValueError, match="Received: value_mask of shape"):
+            layer(
+                QUERY,
+                value_mask=MASK,
+                cache=layer.empty_cache(2, 5),
+                index=0,
             )
-            outputs.append(output)
-        np.testing.assert_allclose(
-            np.concatenate(numpy(outputs), 1), expected, atol=1e-5
-        )
-        for a, b in zip(numpy(states), last, strict=True):
-            np.testing.assert_allclose(a, b, atol=1e-5)
-
-    def test_masked_steps_and_memory_count_for_nothing(self):
-        layer = AttentionDecoder(6, "additive", return_state=True)
-        steps = np.array([[1, 1, 0], [1, 1, 1]], bool)
-
-        def call(q, v):
-            y = layer(q, v, inputs_mask=steps, memory_mask=MASK)
-            return ops.concatenate([y[0], ops.expand_dims(y[1], 1)], 1)
-
-        q = np.where(steps[..., None], QUERY, np.float32(np.nan))
-        v = np.where(MASK[..., None], VALUE, np.float32(np.nan))
-        for a, b in zip(
-            numpy(call(q, v)) + gradients_of(call, q, v),
-            numpy(call(QUERY, VALUE)) + gradients_of(call, QUERY, VALUE),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(a, b)
-
-    def test_errors(self):
-        with pytest.raises(ValueError, match="`order` must be one of"):
-            AttentionDecoder(4, order="both")
-        with pytest.raises(ValueError, match="`initial_state` must be"):
-            AttentionDecoder(4)(QUERY, VALUE, [normal(2, 4)])
 
 
 class TestPositions:
-    def test_interleaved_formula(self):
-        found = numpy(SinusoidPositions()(np.zeros((1, 50, 6), "float32")))[0]
+    @pytest.mark.parametrize("longest", [10000, 50])
+    def test_interleaved_formula(self, longest):
+        layer = SinusoidPositions(longest)
+        found = numpy(layer(np.zeros((1, 50, 6), "float32")))[0]
         t, i = np.arange(50)[:, None], np.arange(3)
-        angle = t / 10000 ** (2 * i / 6)
+        angle = t / longest ** (2 * i / 6)
         np.testing.assert_allclose(found[0, :, 0::2], np.sin(angle), atol=1e-5)
         np.testing.assert_allclose(found[0, :, 1::2], np.cos(angle), atol=1e-5)
 
@@ -366,3 +420,6 @@ class TestPositions:
             LearnedPositions(2)(QUERY)
         with pytest.raises(ValueError, match="`layout` must be one of"):
             SinusoidPositions(layout="other")
+        for wrong in (0, -1, float("nan"), "10", True):
+            with pytest.raises(ValueError, match="`max_wavelength` must be a"):
+                SinusoidPositions(wrong)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from keras import ops
-from sequences import compiled, normal, numpy
+from sequences import compiled, masked, normal, numpy
 
 from keras_dl import autodiff
 from keras_dl.layers import GRU, LSTM, fast_recurrent
@@ -160,7 +160,8 @@ def test_equals_keras(kind, mask, go_backwards):
         {"use_bias": False},
         {"use_cudnn": False},
         {"reset_after": False},
-        {"dropout": 0.5, "recurrent_dropout": 0.5},
+        {"dropout": 0.5, "recurrent_dropout": 0.5, "seed": 1},
+        {"zero_output_for_mask": True, "return_sequences": True},
     ],
     ids=str,
 )
@@ -168,18 +169,37 @@ def test_arguments_mean_what_they_mean_in_keras(kind, kwargs):
     if kind == "LSTM" and "reset_after" in kwargs:
         kwargs = {"unit_forget_bias": False}
     ours, peer = both(kind, **kwargs)
-    np.testing.assert_allclose(
-        *numpy([ours(X, mask=PADDED), peer(X, mask=PADDED)]), atol=1e-5
-    )
+    modes = {False, "dropout" in kwargs}
+    pair = [
+        compiled(
+            layer,
+            lambda x, layer=layer: [
+                layer(x, mask=PADDED, training=mode) for mode in modes
+            ],
+        )(X)
+        for layer in (ours, peer)
+    ]
+    for a, b in zip(*map(numpy, pair), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", OURS)
 def test_dropout_drops_a_feature_in_all_steps(kind):
-    layer = OURS[kind](1, dropout=0.5, seed=1, kernel_initializer="ones")
-    x = np.ones((64, 1, 1), "float32")
-    outputs = numpy(layer(x, training=True))[0]
-    assert len(np.unique(outputs.round(5))) == 2
-    assert np.ptp(numpy(layer(x, training=False))[0]) == 0
+    layer = OURS[kind](
+        1,
+        dropout=0.5,
+        seed=1,
+        kernel_initializer="ones",
+        return_sequences=True,
+    )
+    x = np.tile(np.arange(1, 6, dtype="float32")[:, None] / 5, (64, 1, 1))
+    layer.build(x.shape)
+    outputs, plain = numpy(
+        compiled(layer, lambda x: (layer(x, training=True), layer(x)))(x)
+    )
+    rows = np.unique(outputs[..., 0].round(5), axis=0)
+    assert len(rows) == 2 and len(np.unique(rows[1])) == 5
+    assert np.ptp(plain, axis=0).max() == 0
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -299,6 +319,41 @@ def test_fast_recurrent_replaces_and_shares_weight_files(tmp_path):
     np.testing.assert_allclose(
         back.predict(ids, verbose=0), expected, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_the_mask_comes_along_with_states(kind):
+    layer, _ = both(kind)
+    expected = layer(X, mask=PADDED, initial_state=initial(kind))
+    found = layer(masked(X, PADDED), initial_state=initial(kind))
+    np.testing.assert_allclose(*numpy([found, expected]), atol=1e-6)
+
+
+def test_fast_recurrent_goes_into_models_and_wrappers():
+    def nested():
+        inputs = keras.Input((STEPS, FEATURES))
+        lstm = keras.layers.LSTM(FEATURES, return_sequences=True)
+        shared = keras.Sequential([inputs, lstm])
+        functional = keras.Model(inputs, keras.layers.GRU(UNITS)(inputs))
+        deep = keras.Sequential([inputs, shared, functional])
+        half = keras.Input((STEPS // 2, FEATURES))
+        two = keras.layers.Reshape((2, STEPS // 2, FEATURES))(inputs)
+        each = keras.layers.TimeDistributed(keras.layers.GRU(UNITS))(two)
+        many = keras.layers.TimeDistributed(
+            keras.Sequential([half, keras.layers.LSTM(UNITS)])
+        )(two)
+        return keras.Model(inputs, [deep(inputs), lstm(inputs), each, many])
+
+    model = nested()
+    fast = fast_recurrent(model)
+    kinds = [
+        type(layer)
+        for layer in fast._flatten_layers()
+        if isinstance(layer, (keras.layers.LSTM, keras.layers.GRU))
+    ]
+    assert sorted(kinds, key=str) == [GRU, GRU, LSTM, LSTM]
+    for a, b in zip(numpy(fast(X)), numpy(model(X)), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
 
 
 def test_fast_recurrent_refuses_what_it_cannot_copy():

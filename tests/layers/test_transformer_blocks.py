@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from keras import ops
-from sequences import gradients_of, normal, numpy
+from sequences import compiled, masked, normal, numpy
 
 from keras_dl import autodiff
 from keras_dl.layers import TransformerDecoderBlock, TransformerEncoderBlock
@@ -13,6 +13,7 @@ from keras_dl.testing import check_layer
 
 X, MEMORY = normal(2, 4, 6), normal(2, 5, 6, seed=1)
 MASK = np.array([[1, 1, 1, 0], [1, 1, 1, 1]], bool)
+GAP = np.array([[1, 0, 1, 1], [1, 1, 1, 1]], bool)
 MEMORY_MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)
 
 
@@ -41,6 +42,8 @@ def torch_peer(block, kind):
         2,
         8,
         dropout=0.0,
+        activation=block.activation.__name__,
+        layer_norm_eps=block.layer_norm_epsilon,
         batch_first=True,
         norm_first=block.norm_first,
     )
@@ -67,29 +70,51 @@ def shaken(block, *shapes):
     return block
 
 
-def with_torch(peer, *arrays, **kwargs):
+def with_torch(peer, *arrays, real=None, **kwargs):
     """The peer's output, and gradients of the sum of its squares."""
     with torch.enable_grad():
         inputs = [torch.tensor(a, requires_grad=True) for a in arrays]
         output = peer(*inputs, **kwargs)
+        if real is not None:
+            output = torch.where(torch.tensor(real[..., None]), output, 0.0)
         gradients = torch.autograd.grad((output**2).sum(), inputs)
     return output.detach().numpy(), [g.numpy() for g in gradients]
 
 
-@pytest.mark.parametrize("norm_first", [False, True])
+def with_gradients(block, call):
+    """Compiles `call`, and the gradients of the sum of its squares."""
+
+    def loss(*inputs):
+        return ops.sum(ops.square(call(*inputs)))
+
+    def both(*inputs):
+        argnums = tuple(range(len(inputs)))
+        return call(*inputs), autodiff.grad(loss, argnums)(*inputs)
+
+    run = compiled(block, both)
+    return lambda *inputs: numpy(run(*inputs))
+
+
+OPTIONS = [
+    {},
+    {"norm_first": True, "activation": "gelu", "layer_norm_epsilon": 0.1},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["post", "pre"])
 class TestOracle:
-    def test_encoder(self, norm_first):
-        block = TransformerEncoderBlock(2, 8, norm_first=norm_first)
+    def test_encoder(self, options):
+        block = TransformerEncoderBlock(2, 8, **options)
         peer = torch_peer(
             shaken(block, X.shape), torch.nn.TransformerEncoderLayer
         )
         expected, slopes = with_torch(peer, X)
-        np.testing.assert_allclose(numpy(block(X))[0], expected, atol=1e-5)
-        found = gradients_of(block, X)
+        output, *found = with_gradients(block, block)(X)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
         np.testing.assert_allclose(found[0], slopes[0], atol=1e-4)
 
-    def test_decoder(self, norm_first):
-        block = TransformerDecoderBlock(2, 8, norm_first=norm_first)
+    def test_decoder(self, options):
+        block = TransformerDecoderBlock(2, 8, **options)
         peer = torch_peer(
             shaken(block, X.shape, MEMORY.shape),
             torch.nn.TransformerDecoderLayer,
@@ -99,17 +124,19 @@ class TestOracle:
             peer,
             X,
             MEMORY,
-            tgt_mask=causal,
+            tgt_mask=causal < 0,
+            tgt_key_padding_mask=torch.tensor(~GAP),
             memory_key_padding_mask=torch.tensor(~MEMORY_MASK),
+            real=GAP,
         )
 
         def call(x, memory):
-            return block(x, memory, memory_mask=MEMORY_MASK)
+            y = block(x, memory, inputs_mask=GAP, memory_mask=MEMORY_MASK)
+            return ops.where(GAP[..., None], y, 0.0)
 
-        np.testing.assert_allclose(
-            numpy(call(X, MEMORY))[0], expected, atol=1e-5
-        )
-        for a, b in zip(gradients_of(call, X, MEMORY), slopes, strict=True):
+        output, *found = with_gradients(block, call)(X, MEMORY)
+        np.testing.assert_allclose(output, expected, atol=1e-5)
+        for a, b in zip(found, slopes, strict=True):
             np.testing.assert_allclose(a, b, atol=1e-4)
 
 
@@ -128,10 +155,14 @@ def test_decoder_keeps_its_config_and_trains_every_variable():
     np.testing.assert_allclose(
         *numpy([copy(X, MEMORY), block(X, MEMORY)]), atol=1e-6
     )
-    _, gradients = autodiff.variable_gradients(
-        lambda: ops.sum(ops.square(block(X, MEMORY))),
-        block.trainable_variables,
-    )
+
+    def slopes(x, memory):
+        return autodiff.variable_gradients(
+            lambda: ops.sum(ops.square(block(x, memory))),
+            block.trainable_variables,
+        )[1]
+
+    gradients = compiled(block, slopes)(X, MEMORY)
     for variable, gradient in zip(
         block.trainable_variables, gradients, strict=True
     ):
@@ -173,6 +204,61 @@ def test_masks_come_along_and_scores_respect_them():
     assert cross.shape == (2, 2, 4, 4)
 
 
+def test_the_mask_comes_along_with_other_tensors():
+    encoder = TransformerEncoderBlock(2, 8)
+    x = masked(X, GAP)
+    expected = numpy(encoder(X, mask=GAP))[0]
+    ones = np.ones((1, 4, 4), bool)
+    real = np.array([0, 1, 1, 1, 1, 0], bool)[None, None]
+    cached, _ = encoder(
+        x, attention_mask=real, cache=encoder.empty_cache(2, 6), index=1
+    )
+    others = encoder(x), encoder(x, attention_mask=ones), cached
+    for y in numpy(others):
+        np.testing.assert_allclose(y[GAP], expected[GAP], atol=1e-5)
+
+
+def test_the_decoders_mask_with_a_cache():
+    decoder = TransformerDecoderBlock(2, 8)
+    expected = decoder(X, MEMORY, inputs_mask=GAP)
+    found, _ = decoder(
+        masked(X, GAP), MEMORY, cache=decoder.start_cache(MEMORY, 6), index=0
+    )
+    rows = [numpy(y)[0][GAP] for y in (found, expected)]
+    np.testing.assert_allclose(*rows, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "decoder"])
+def test_symbolic_caches(kind):
+    def held(length):
+        return tuple(keras.Input((length, 2, 3)) for _ in range(2))
+
+    inputs, cache = [keras.Input((1, 6))], held(4)
+    block = TransformerEncoderBlock(2, 8)
+    if kind == "decoder":
+        inputs, cache = [*inputs, keras.Input((5, 6))], (cache, held(5))
+        block = TransformerDecoderBlock(2, 8)
+    options = {"index": 1, "return_attention_scores": True}
+    outputs = block(*inputs, cache=cache, **options)
+    flat = [*inputs, *keras.tree.flatten(cache)]
+    model = keras.Model(flat, keras.tree.flatten(outputs))
+
+    def both(*arrays):
+        rest = list(arrays[len(inputs) :])
+        rest = keras.tree.pack_sequence_as(cache, rest)
+        eager = block(*arrays[: len(inputs)], cache=rest, **options)
+        keras.tree.assert_same_structure(outputs, eager)
+        return model(list(arrays)), keras.tree.flatten(eager)
+
+    arrays = [normal(2, *x.shape[1:], seed=i) for i, x in enumerate(flat)]
+    found, expected = compiled(model, both)(*arrays)
+    for a, b, symbol in zip(
+        numpy(found), numpy(expected), keras.tree.flatten(outputs), strict=True
+    ):
+        assert symbol.shape[1:] == b.shape[1:]
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_masked_steps_have_no_effect_whatever_they_hold():
     block = TransformerDecoderBlock(2, 8)
 
@@ -182,11 +268,9 @@ def test_masked_steps_have_no_effect_whatever_they_hold():
 
     x = np.where(MASK[..., None], X, np.float32(np.nan))
     memory = np.where(MEMORY_MASK[..., None], MEMORY, np.float32(np.nan))
-    for a, b in zip(
-        numpy(call(x, memory)) + gradients_of(call, x, memory),
-        numpy(call(X, MEMORY)) + gradients_of(call, X, MEMORY),
-        strict=True,
-    ):
+    block.build(X.shape, MEMORY.shape)
+    run = with_gradients(block, call)
+    for a, b in zip(run(x, memory), run(X, MEMORY), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
@@ -233,8 +317,10 @@ def test_cached_equals_full(norm_first):
 
 def test_second_order_goes_through():
     block = TransformerEncoderBlock(2, 8)
+    block.build(X.shape)
     slope = autodiff.grad(lambda x: ops.sum(ops.square(block(x))))
-    curvature = autodiff.grad(lambda x: ops.sum(ops.square(slope(x))))(X)
+    curvature = autodiff.grad(lambda x: ops.sum(ops.square(slope(x))))
+    curvature = compiled(block, curvature)(X)
     assert np.any(numpy(curvature)[0] != 0)
 
 
@@ -243,3 +329,13 @@ def test_errors():
         TransformerEncoderBlock(2, 0)
     with pytest.raises(ValueError, match="`dropout` must be"):
         TransformerDecoderBlock(2, 8, dropout=1.0)
+    encoder = TransformerEncoderBlock(2, 8)
+    encoder.build(X.shape)
+    cache = encoder.empty_cache(2, 4)
+    with pytest.raises(ValueError, match=r"`mask` must have the shape"):
+        encoder(X[:, :1], mask=MASK, cache=cache, index=0)
+    decoder = TransformerDecoderBlock(2, 8)
+    decoder.build(X.shape, MEMORY.shape)
+    cache = decoder.start_cache(MEMORY, 4)
+    with pytest.raises(ValueError, match="`index` must be given with"):
+        decoder(X, MEMORY, cache=cache)

@@ -1,0 +1,91 @@
+"""Every argument of every layer survives the round trip of its config."""
+
+import inspect
+
+import keras
+import pytest
+
+from keras_dl import layers
+
+# A value for every argument, none of them its default.
+BLOCK = {
+    "num_heads": 3,
+    "intermediate_dim": 8,
+    "dropout": 0.25,
+    "activation": "gelu",
+    "norm_first": True,
+    "attention_bias": False,
+    "layer_norm_epsilon": 1e-3,
+    "kernel_initializer": "he_normal",
+    "seed": 7,
+}
+CASES = {
+    layers.Attention: {
+        "score": "additive",
+        "units": 6,
+        "dropout": 0.25,
+        "seed": 7,
+    },
+    layers.AttentionDecoder: {
+        "units": 6,
+        "score": "additive",
+        "order": "bahdanau",
+        "dropout": 0.25,
+        "return_state": True,
+        "seed": 7,
+    },
+    layers.LearnedPositions: {"max_length": 6, "initializer": "he_normal"},
+    layers.MultiHeadAttention: {
+        "num_heads": 3,
+        "key_dim": 5,
+        "dropout": 0.25,
+        "use_bias": False,
+        "output_dim": 7,
+        "kernel_initializer": "he_normal",
+        "bias_initializer": "ones",
+        "seed": 7,
+    },
+    layers.SinusoidPositions: {"max_wavelength": 100, "layout": "halves"},
+    layers.TransformerDecoderBlock: BLOCK,
+    layers.TransformerEncoderBlock: BLOCK,
+}
+
+
+def plain(value):
+    """What can be compared, of initializers and activations too."""
+    return keras.saving.serialize_keras_object(value)
+
+
+def parameters(kind):
+    found = {}
+    for of in (kind, *kind.__bases__):
+        if of is not keras.Layer:
+            found |= inspect.signature(of.__init__).parameters
+    for name in ("self", "args", "kwargs"):
+        found.pop(name, None)
+    return found
+
+
+@pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
+def test_config_keeps_every_argument(kind):
+    given, known = CASES[kind], parameters(kind)
+    assert set(given) == set(known)
+    required = {
+        name: 1
+        for name, parameter in known.items()
+        if parameter.default is inspect.Parameter.empty
+    }
+    layer, default = kind(**given, name="mine"), kind(**required)
+    copy = kind.from_config(layer.get_config())
+    assert plain(copy.get_config()) == plain(layer.get_config())
+    for name in given:
+        value = plain(getattr(layer, name))
+        assert value != plain(getattr(default, name)), name
+        assert value == plain(getattr(copy, name)), name
+    assert copy.name == "mine"
+
+
+def test_every_layer_is_in_the_table():
+    recurrent = {layers.LSTM, layers.GRU}  # Their configs are Keras'.
+    public = {getattr(layers, name) for name in layers.__all__}
+    assert {x for x in public if isinstance(x, type)} == {*CASES, *recurrent}
