@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_dl.applications._token_model import TokenModel, known
 from keras_dl.checks import check_integer, check_rate
-from keras_dl.layers import LSTM, AttentionDecoder
+from keras_dl.layers import LSTM, AttentionDecoder, Dense
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -253,8 +253,7 @@ class Seq2Seq(TokenModel):
             for i in range(num_layers)
         ]
         self.bridge = [
-            keras.layers.Dense(units, "tanh", dtype=policy, name=f"bridge_{s}")
-            for s in "hc"
+            Dense(units, "tanh", dtype=policy, name=f"bridge_{s}") for s in "hc"
         ]
         self.decoder = AttentionDecoder(
             units, score, order, return_state=True, dtype=policy, name="decoder"
@@ -270,9 +269,7 @@ class Seq2Seq(TokenModel):
             for i in range(num_layers - 1)
         ]
         self.drop = keras.layers.Dropout(dropout, dtype=policy)
-        self.head = keras.layers.Dense(
-            vocabulary_size, dtype=policy, name="head"
-        )
+        self.head = Dense(vocabulary_size, dtype=policy, name="head")
 
     @property
     def input_sizes(self):

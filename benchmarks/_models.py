@@ -9,6 +9,8 @@ import itertools
 
 import keras
 
+from keras_dl import backend
+
 BACKEND = keras.backend.backend()
 
 
@@ -146,3 +148,12 @@ def _tf_step(model):
 def _torch_step(model):
     model.train()
     return model.train_step
+
+
+def compiled(layer, function):
+    """As Keras compiles on this backend: PyTorch runs it as it stands."""
+    if BACKEND == "torch":
+        import torch
+
+        return torch.no_grad()(function)
+    return backend.compiled(layer, function)

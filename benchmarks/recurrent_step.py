@@ -2,8 +2,8 @@
 
 First a language model: embedding of 1000 words, two LSTMs of 128 units, a
 dense output, batch 32, 64 steps, trained by Adam; the same network with our
-layers and with Keras', from the same weights, as the compiled step that `fit`
-runs. On PyTorch also beside the network in torch.nn.
+layers and loss and with Keras', from the same weights, as the compiled step
+that `fit` runs. On PyTorch also beside the network in torch.nn.
 
 Then a grid of single layers: batch x steps x units (as many features as
 units), the value ("predict") and the gradient of its sum of squares by inputs
@@ -19,9 +19,15 @@ import numpy as np
 from keras import ops
 
 import keras_dl
-from benchmarks._models import BACKEND, Batches, bare_step, hand_loop
+from benchmarks._models import (
+    BACKEND,
+    Batches,
+    bare_step,
+    compiled,
+    hand_loop,
+)
 from benchmarks._timing import arguments, interleave, print_header
-from keras_dl import backend, layers
+from keras_dl import layers
 
 WORDS, UNITS, BATCH, STEPS = 1000, 128, 32, 64
 TARGETS = {"jax": 0.9, "tensorflow": 1.0, "torch": 1.0}
@@ -40,15 +46,17 @@ def main():
 def language_model(quick):
     """The training step of the language model."""
     keras.utils.set_random_seed(0)
-    peer, ours = network(keras.layers.LSTM), network(layers.LSTM)
+    peer, ours = network(keras.layers), network(layers)
     ours.set_weights(peer.get_weights())
     rng = np.random.default_rng(0)
     ids = rng.integers(WORDS, size=(16, BATCH, STEPS + 1)).astype("int32")
     batches = Batches(ids[..., :-1], ids[..., 1:])
-    for model in (ours, peer):
-        model.compile(
-            "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        )
+    theirs = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    for model, loss in (
+        (ours, keras_dl.losses.LabelSmoothedCrossentropy(0.0)),
+        (peer, theirs),
+    ):
+        model.compile("adam", loss)
         data = batches.for_fit(1)
         model.fit(**data, verbose=0)
     blocks, steps = (2, 1) if quick else (10, 10)
@@ -77,15 +85,15 @@ def language_model(quick):
     )
 
 
-def network(kind):
-    """The language model, of one class of LSTM."""
+def network(room):
+    """The language model, of our layers or of Keras'."""
     return keras.Sequential(
         [
             keras.Input((STEPS,), dtype="int32"),
             keras.layers.Embedding(WORDS, UNITS),
-            kind(UNITS, return_sequences=True),
-            kind(UNITS, return_sequences=True),
-            keras.layers.Dense(WORDS),
+            room.LSTM(UNITS, return_sequences=True),
+            room.LSTM(UNITS, return_sequences=True),
+            room.Dense(WORDS),
         ]
     )
 
@@ -117,8 +125,8 @@ def single_layer(kind, batch, steps, units, quick):
 
 
 def predict(layer):
-    """The compiled layer."""
-    return backend.compiled(layer, lambda x: ops.sum(layer(x)))
+    """The layer, compiled."""
+    return compiled(layer, lambda x: ops.sum(layer(x)))
 
 
 def gradient(layer):
@@ -139,7 +147,7 @@ def gradient(layer):
         slopes = keras_dl.grad(of_all, argnums)(x, *values)
         return sum(ops.sum(s) for s in slopes)
 
-    return backend.compiled(layer, by_weights_and_inputs)
+    return compiled(layer, by_weights_and_inputs)
 
 
 def repeated(function, x):

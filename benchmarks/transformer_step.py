@@ -11,9 +11,15 @@ pass of `predict`.
 import keras
 import numpy as np
 
-from benchmarks._models import BACKEND, Batches, bare_step, hand_loop
+from benchmarks._models import (
+    BACKEND,
+    Batches,
+    bare_step,
+    compiled,
+    hand_loop,
+)
 from benchmarks._timing import arguments, interleave, print_header
-from keras_dl import backend, layers
+from keras_dl import layers
 
 BATCH, STEPS, DIM, HEADS, WIDE, BLOCKS, DROPOUT = 16, 64, 256, 4, 1024, 2, 0.1
 
@@ -108,7 +114,7 @@ def hub_of(dropout):
 
 def predict(model, batches):
     """A function that runs the compiled forward pass."""
-    forward = backend.compiled(model, lambda x: model(x, training=False))
+    forward = compiled(model, lambda x: model(x, training=False))
 
     def run(steps):
         for x, _ in batches.first(steps):

@@ -28,6 +28,7 @@ densify = _adapter.densify
 gru = _adapter.gru
 guard = _adapter.guard
 has_fused_attention = _adapter.has_fused_attention
+linear = _adapter.linear
 lstm = _adapter.lstm
 run_step = _adapter.run_step
 scan = _adapter.scan
@@ -47,6 +48,7 @@ __all__ = [
     "gru",
     "guard",
     "has_fused_attention",
+    "linear",
     "lstm",
     "name",
     "run_step",

@@ -122,6 +122,11 @@ def has_fused_attention(dtype):
     return dtype != "float16" or jax.default_backend() != "cpu"
 
 
+def linear(x, kernel, bias):
+    """`x kernel + bias`, which XLA computes in one pass."""
+    return keras.ops.matmul(x, kernel) + bias
+
+
 def densify(gradient):
     """JAX has dense gradients only."""
     return gradient

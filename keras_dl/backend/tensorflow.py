@@ -112,6 +112,11 @@ def has_fused_attention(dtype):
     return False
 
 
+def linear(x, kernel, bias):
+    """`x kernel + bias`, which XLA computes in one pass."""
+    return keras.ops.matmul(x, kernel) + bias
+
+
 def densify(gradient):
     """Turns the sparse gradient of an embedding into a dense one."""
     return tf.convert_to_tensor(gradient)

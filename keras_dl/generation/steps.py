@@ -29,13 +29,14 @@ _runners = weakref.WeakKeyDictionary()
 def steps_of(model, use_cache):
     """The compiled steps of a model; the same ones while it stays the same."""
     kind = Cached if use_cache else Uncached
-    ids = (getattr(model, name, None) for name in ("pad_id", "start_id"))
-    parts = [kind, *ids, *model.variables]
-    known, runner = _runners.get(model, ([], None))
+    parts = [getattr(model, name, None) for name in ("pad_id", "start_id")]
+    parts += model.variables
+    runners = _runners.setdefault(model, {})
+    known, runner = runners.get(kind, ([], None))
     if list(map(id, known)) != list(map(id, parts)):
         # What is kept must not keep the model itself.
         runner = kind(weakref.proxy(model))
-        _runners[model] = parts, runner
+        runners[kind] = parts, runner
     return runner
 
 

@@ -2,6 +2,7 @@
 
 from keras_dl.layers.attention import Attention
 from keras_dl.layers.attention_decoder import AttentionDecoder
+from keras_dl.layers.dense import Dense
 from keras_dl.layers.masks import causal_mask, combine_masks, padding_mask
 from keras_dl.layers.multi_head_attention import MultiHeadAttention
 from keras_dl.layers.positions import LearnedPositions, SinusoidPositions
@@ -16,6 +17,7 @@ __all__ = [
     "LSTM",
     "Attention",
     "AttentionDecoder",
+    "Dense",
     "LearnedPositions",
     "MultiHeadAttention",
     "SinusoidPositions",

@@ -11,6 +11,7 @@ from keras_dl.checks import (
     check_seed,
 )
 from keras_dl.layers.attention import Attention
+from keras_dl.layers.dense import Dense
 from keras_dl.layers.masks import padding_mask, zero_masked
 
 
@@ -98,7 +99,7 @@ class AttentionDecoder(keras.Layer):
         self.attention = Attention(score, dtype=policy, name="attention")
         self.score = self.attention.score
         self.cell = keras.layers.LSTMCell(units, dtype=policy, name="cell")
-        self.combine = keras.layers.Dense(
+        self.combine = Dense(
             units, "tanh", use_bias=False, dtype=policy, name="combine"
         )
         self.drop = keras.layers.Dropout(dropout, seed=self.seed, dtype=policy)

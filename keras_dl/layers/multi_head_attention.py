@@ -8,6 +8,7 @@ from keras import ops
 from keras_dl import backend
 from keras_dl.checks import check_integer, check_rate
 from keras_dl.layers.attention import masked_softmax
+from keras_dl.layers.dense import Dense
 from keras_dl.layers.masks import (
     cached_mask,
     causal_mask,
@@ -144,7 +145,7 @@ class MultiHeadAttention(keras.Layer):
         self.built = True
 
     def _dense(self, name, units, input_shape):
-        layer = keras.layers.Dense(
+        layer = Dense(
             units,
             use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer.clone(),

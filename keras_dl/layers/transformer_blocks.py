@@ -3,6 +3,7 @@
 import keras
 
 from keras_dl.checks import check_integer, check_rate, check_seed
+from keras_dl.layers.dense import Dense
 from keras_dl.layers.masks import (
     cached_mask,
     check_mask,
@@ -127,7 +128,7 @@ class TransformerEncoderBlock(keras.Layer):
         )
 
     def _dense(self, units, name):
-        return keras.layers.Dense(
+        return Dense(
             units,
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,

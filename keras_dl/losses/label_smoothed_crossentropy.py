@@ -130,13 +130,11 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
         return tokens.nan_if_no_class(losses, y_true, y_pred)
 
     def _losses(self, y_true, y_pred):
-        likelihood, total = tokens.log_likelihood(
-            y_true, y_pred, self.from_logits
-        )
+        every = tokens.log_probabilities(y_pred, self.from_logits)
+        likelihood = tokens.of_target(every, y_true)
         if not self.label_smoothing:
             return -likelihood
-        logits = y_pred if self.from_logits else tokens.safe_log(y_pred)
-        average = ops.mean(logits, axis=-1) - total
+        average = ops.mean(every, axis=-1)
         smoothing = self._share_of_all(y_pred.shape[-1])
         return -(1 - smoothing) * likelihood - smoothing * average
 

@@ -86,26 +86,26 @@ def only_real(weights, y_true, y_pred):
     )
 
 
-def log_likelihood(y_true, y_pred, from_logits=True):
-    """The logarithm of the probability of the target, at each position.
+def log_probabilities(y_pred, from_logits=True):
+    """The logarithm of the probability of each class, at each position.
 
     Args:
-        y_true: Class indices, as `class_indices` gives them.
         y_pred: Logits or probabilities, in float32 at least.
         from_logits: Which of the two.
-
-    Returns:
-        The logarithms, of the shape of `y_true`, those of some class where the
-        target is none (see `nan_if_no_class`); and those of the normalizer.
     """
-    index = ops.expand_dims(_nearest_class(y_true, y_pred), -1)
-    picked = ops.squeeze(ops.take_along_axis(y_pred, index, axis=-1), -1)
     if from_logits:
-        total = ops.logsumexp(y_pred, axis=-1)
-    else:
-        picked = safe_log(picked)
-        total = safe_log(ops.sum(y_pred, axis=-1))
-    return picked - total, total
+        return ops.log_softmax(y_pred, axis=-1)
+    return safe_log(y_pred) - safe_log(ops.sum(y_pred, axis=-1, keepdims=True))
+
+
+def of_target(log_probabilities, y_true):
+    """Those of the targets, as `class_indices` gives these.
+
+    Where the target is no class, that of some class (see `nan_if_no_class`).
+    """
+    index = ops.expand_dims(_nearest_class(y_true, log_probabilities), -1)
+    picked = ops.take_along_axis(log_probabilities, index, axis=-1)
+    return ops.squeeze(picked, -1)
 
 
 def nan_if_no_class(values, y_true, y_pred):

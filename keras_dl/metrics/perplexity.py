@@ -74,7 +74,8 @@ class Perplexity(Ratio):
         y_true, y_pred = tokens.only_real(
             weights, y_true, tokens.at_least_float32(y_pred)
         )
-        likelihood, _ = tokens.log_likelihood(y_true, y_pred, self.from_logits)
+        every = tokens.log_probabilities(y_pred, self.from_logits)
+        likelihood = tokens.of_target(every, y_true)
         likelihood = tokens.nan_if_no_class(likelihood, y_true, y_pred)
         if weights is None:
             weights = ops.ones_like(likelihood)

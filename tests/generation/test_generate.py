@@ -14,6 +14,7 @@ import keras_dl
 from keras_dl import generate
 from keras_dl.applications import LanguageModel
 from keras_dl.generation import BeamSearch, Greedy, Sampling
+from keras_dl.generation.steps import steps_of
 from keras_dl.text import CharacterVocabulary, SubwordVocabulary
 
 PROMPTS = [[4, 5, 6, 7], [9, 4]]
@@ -92,6 +93,15 @@ def test_weights_may_change_between_calls():
     before = generate(model, [4, 5], 6)
     model.bias.assign(100.0 * np.eye(SIZE)[7])
     assert generate(model, [4, 5], 6) == [7] * 6 != before
+
+
+def test_what_is_compiled_is_kept():
+    model, runners = made("language_model"), []
+    for use_cache in (True, False, True, False):
+        runners.append(steps_of(model, use_cache))
+    assert runners[0] is runners[2] is not runners[1] is runners[3]
+    model.start_id = 7
+    assert steps_of(model, True) is not runners[0]
 
 
 def test_layers_may_change_between_calls():

@@ -1,0 +1,46 @@
+"""`Dense` whose bias is added by the product's own kernel."""
+
+import keras
+from keras import ops
+
+from keras_dl import backend
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class Dense(keras.layers.Dense):
+    """Keras' dense layer, with product and bias in one pass on PyTorch.
+
+        y = activation(x W + b)
+
+    Keras adds the bias to the finished product, which on PyTorch reads and
+    writes all of it once more; there this layer uses `torch.addmm`, as
+    `torch.nn.Linear` does. XLA makes one pass of it anyway. Arguments,
+    variables, weight files and low-rank updates (`enable_lora`) are Keras'
+    own; but Keras quantizes no class that extends its own.
+
+    **Shapes.** `(..., inputs)` to `(..., units)`.
+
+    **Masking.** The mask is passed on.
+
+    Args:
+        units: Size of the output.
+        **kwargs: Arguments of `keras.layers.Dense`.
+
+    Raises:
+        ValueError: As `keras.layers.Dense`.
+
+    Example:
+
+    >>> keras_dl.layers.Dense(4, activation="relu")(np.ones((2, 3))).shape
+    (2, 4)
+    """
+
+    def call(self, inputs, training=None):
+        if self.bias is None:
+            return super().call(inputs, training=training)
+        x = backend.linear(
+            inputs,
+            ops.convert_to_tensor(self.kernel),
+            ops.convert_to_tensor(self.bias),
+        )
+        return x if self.activation is None else self.activation(x)

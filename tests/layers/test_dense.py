@@ -1,0 +1,72 @@
+"""`Dense` against Keras' own."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from sequences import compiled, normal, numpy
+
+from keras_dl import autodiff, backend
+from keras_dl.layers import Dense
+from keras_dl.testing import check_layer
+
+
+def pair(*shape, **kwargs):
+    """Our layer and Keras', with the same weights, none of them 0."""
+    both = [kind(3, **kwargs) for kind in (Dense, keras.layers.Dense)]
+    for layer in both:
+        layer.build(shape)
+        layer.set_weights([normal(*w.shape, seed=1) for w in layer.weights])
+    return both
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 3, 4), (2, 1, 3, 4), (0, 4)])
+@pytest.mark.parametrize("activation", [None, "tanh"])
+def test_equals_keras(shape, activation):
+    x, results = normal(*shape), []
+    for layer in pair(*shape, activation=activation):
+
+        def both(x, layer=layer):
+            slope = autodiff.grad(lambda x: ops.sum(ops.square(layer(x))))
+            return layer(x), slope(x)
+
+        results.append(numpy(compiled(layer, both)(x)))
+    for ours, peer in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, peer, atol=1e-5)
+
+
+def test_without_a_bias():
+    ours, peer = pair(2, 4, use_bias=False)
+    x = normal(2, 4)
+    np.testing.assert_allclose(*numpy([ours(x), peer(x)]), atol=1e-6)
+
+
+def test_low_rank_updates_count():
+    ours, peer = pair(2, 4)
+    x = normal(2, 4)
+    before = numpy(ours(x))[0]
+    for layer in (ours, peer):
+        layer.enable_lora(2)
+        layer.lora_kernel_a.assign(normal(4, 2, seed=2))
+        layer.lora_kernel_b.assign(normal(2, 3, seed=3))
+    after = numpy([ours(x), peer(x)])
+    np.testing.assert_allclose(*after, atol=1e-5)
+    assert np.abs(after[0] - before).max() > 0.1
+
+
+def test_contract():
+    check_layer(
+        lambda **kwargs: Dense(3, activation="tanh", **kwargs), normal(2, 4)
+    )
+
+
+@pytest.mark.skipif(backend.name != "torch", reason="XLA fuses it by itself")
+def test_product_and_bias_are_one_operation():
+    from torch.profiler import profile
+
+    layer, _ = pair(2, 4)
+    x = ops.convert_to_tensor(normal(2, 4))
+    with profile() as found:
+        layer(x)
+    names = {event.key for event in found.key_averages()}
+    assert "aten::addmm" in names and "aten::add" not in names
