@@ -30,6 +30,7 @@ guard = _adapter.guard
 has_fused_attention = _adapter.has_fused_attention
 linear = _adapter.linear
 lstm = _adapter.lstm
+recurrent_kernel_pays = _adapter.recurrent_kernel_pays
 run_step = _adapter.run_step
 scan = _adapter.scan
 share = _adapter.share
@@ -51,6 +52,7 @@ __all__ = [
     "linear",
     "lstm",
     "name",
+    "recurrent_kernel_pays",
     "run_step",
     "scan",
     "share",

@@ -20,6 +20,7 @@ from keras_dl.backend.torch_graph import Recorded
 name = "torch"
 lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
+recurrent_kernel_pays = torch_recurrent.pays
 
 
 def scan(step, carry, xs):

@@ -7,7 +7,21 @@ gives for them goes back to where they stood.
 
 import torch
 
+_WEIGHTS_PER_STEP = 75_000  # Transposed in the time of one step, about.
 _SHUT = 1e4  # The logistic function is 1 here, and 0 at its negative.
+
+
+def pays(x, weights):
+    """Whether the kernels are faster than Keras' loop of single steps.
+
+    They want the weights transposed, which on CPU costs more than the few
+    steps of a model that generates.
+    """
+    return (
+        x.device.type != "cpu"
+        or torch.is_grad_enabled()
+        or x.shape[1] * _WEIGHTS_PER_STEP > sum(w.numel() for w in weights)
+    )
 
 
 def lstm(x, states, kernel, recurrent_kernel, bias, mask):

@@ -36,6 +36,12 @@ class _FusedSequence:
             )
         if not self._fits_a_kernel():
             return super().inner_loop(sequences, states, mask, training)
+        kernels = (self.cell.kernel.value, self.cell.recurrent_kernel.value)
+        pays = mask is not None or backend.recurrent_kernel_pays(
+            sequences, kernels
+        )
+        if not pays:
+            return super().inner_loop(sequences, states, mask, training)
         if backend.differentiated_twice():
             return keras.layers.RNN.inner_loop(
                 self, sequences, states, mask, training
@@ -91,10 +97,10 @@ class LSTM(_FusedSequence, keras.layers.LSTM):
     sequences of many lengths belong in buckets
     (`keras_dl.datasets.BucketedBatches`). Inside a second-order gradient
     (`keras_dl.grad` in `keras_dl.grad`), with other activations, with
-    `recurrent_dropout`, `unroll=True` or `use_cudnn=False`, it runs Keras' own
-    plain loop. Two nested `tf.GradientTape`s of TensorFlow's own cannot cross
-    the compiled loop (`UnimplementedError`): use `keras_dl.grad`, or
-    `use_cudnn=False`.
+    `recurrent_dropout`, `unroll=True` or `use_cudnn=False`, and on PyTorch for
+    the few steps of a model that generates, it runs Keras' own plain loop. Two
+    nested `tf.GradientTape`s of TensorFlow's own cannot cross the compiled
+    loop (`UnimplementedError`): use `keras_dl.grad`, or `use_cudnn=False`.
 
     **Shapes.** `(batch, time, features)` to `(batch, units)`, or
     `(batch, time, units)` with `return_sequences`; with `return_state` the

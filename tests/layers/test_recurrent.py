@@ -7,7 +7,7 @@ import torch
 from keras import ops
 from sequences import compiled, masked, normal, numpy
 
-from keras_dl import autodiff
+from keras_dl import autodiff, backend
 from keras_dl.layers import GRU, LSTM, fast_recurrent
 from keras_dl.testing import check_layer
 
@@ -364,3 +364,24 @@ def test_fast_recurrent_refuses_what_it_cannot_copy():
         fast_recurrent(Own())
     with pytest.raises(ValueError, match="`model` must be built"):
         fast_recurrent(keras.Sequential([keras.layers.LSTM(2)]))
+
+
+@pytest.mark.skipif(backend.name != "torch", reason="only there it may not pay")
+@pytest.mark.parametrize("kind", OURS)
+def test_few_steps_of_a_large_layer_run_one_by_one(kind, monkeypatch):
+    """Where the kernel has to transpose more than it computes."""
+    kind, fused = OURS[kind], []
+    kernel = kind._kernel
+    monkeypatch.setattr(
+        kind,
+        "_kernel",
+        staticmethod(lambda *args: fused.append(1) or kernel(*args)),
+    )
+    layer = kind(200, return_sequences=True)
+    x = ops.convert_to_tensor(normal(1, 9, 200))
+    with torch.no_grad():
+        step, whole = layer(x[:, :1]), layer(x)
+    assert len(fused) == 1
+    np.testing.assert_allclose(*numpy([step, whole[:, :1]]), atol=1e-6)
+    layer(x[:, :1])
+    assert len(fused) == 2  # With a gradient it is the kernel.
