@@ -1,6 +1,9 @@
 """Checks of arguments, with one wording for all rooms."""
 
+import math
 import numbers
+
+INT32 = (-(2**31), 2**31 - 1)
 
 
 def check_integer(name, value, minimum, maximum=None):
@@ -43,5 +46,26 @@ def check_choice(name, value, choices):
         raise ValueError(
             f"`{name}` must be one of {sorted(choices)}. "
             f"Received: {name}={value!r}."
+        )
+    return value
+
+
+def check_int32(name, array):
+    """Returns an array of integers as `int32`, if they are in its range."""
+    for value in (array.min(initial=0), array.max(initial=0)):
+        if not INT32[0] <= value <= INT32[1]:
+            raise ValueError(
+                f"`{name}` must hold integers from -2**31 to 2**31 - 1. "
+                f"Received: {value}."
+            )
+    return array.astype("int32")
+
+
+def check_positive(name, value):
+    """Returns `value` if it is a positive, finite number."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not number or not 0 < value < math.inf:
+        raise ValueError(
+            f"`{name}` must be a positive number. Received: {name}={value!r}."
         )
     return value

@@ -49,3 +49,15 @@ class Masked(keras.Layer):
 def masked(x, mask):
     """`x` as a tensor that carries the mask."""
     return Masked(mask)(x)
+
+
+def tokenizer_with_padding(id):
+    """A tokenizer of `tokenizers` whose padding has this id."""
+    import tokenizers
+
+    names = ["a", "b", "<s>", "</s>"]
+    names.insert(id, "<pad>")
+    ids = {name: id for id, name in enumerate(names)}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, "b"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    return tokenizer

@@ -128,7 +128,7 @@ def linear(x, kernel, bias):
 
 
 def recurrent_kernel_pays(x, weights):
-    """Whether `lstm` and `gru` are faster than Keras' loop: always here."""
+    """Whether to take `lstm` and `gru`, not Keras' loop: always here."""
     return True
 
 

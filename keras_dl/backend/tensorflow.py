@@ -113,12 +113,12 @@ def has_fused_attention(dtype):
 
 
 def linear(x, kernel, bias):
-    """`x kernel + bias`, which XLA computes in one pass."""
+    """`x kernel + bias`, left to XLA, where it compiles."""
     return keras.ops.matmul(x, kernel) + bias
 
 
 def recurrent_kernel_pays(x, weights):
-    """Whether `lstm` and `gru` are faster than Keras' loop: always here."""
+    """Whether to take `lstm` and `gru`, not Keras' loop: always here."""
     return True
 
 

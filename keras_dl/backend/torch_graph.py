@@ -12,8 +12,6 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
-_EAGER = object()
-
 
 class Recorded:
     """`function(*tensors)`, which reads the model's variables, recorded.
@@ -41,23 +39,23 @@ class Recorded:
         values = [variable.value for variable in self._variables]
         if not _same(values, self._values):
             self._values, self._graphs = values, {}
-        key = (structure.num_leaves, *map(_kind, leaves))
+        key = (structure, *map(_kind, leaves))
         if key not in self._graphs:
             self._graphs[key] = None
-        elif self._graphs[key] is None:
-            self._graphs[key] = self._record(leaves, structure)
-        graph = self._graphs[key]
-        if graph is None or graph is _EAGER:
             return self._function(*arguments)
-        return graph(leaves)
+        if self._graphs[key] is None:
+            self._graphs[key] = self._record(leaves, structure)
+        return self._graphs[key](leaves)
 
     def _record(self, leaves, structure):
-        results = []
+        def plain(leaves):
+            return self._function(*_pytree.tree_unflatten(leaves, structure))
+
+        specs = []
 
         def flat(*leaves):
-            arguments = _pytree.tree_unflatten(leaves, structure)
-            found, spec = _pytree.tree_flatten(self._function(*arguments))
-            results.append(spec)
+            found, spec = _pytree.tree_flatten(plain(leaves))
+            specs.append(spec)
             return found
 
         try:
@@ -65,10 +63,8 @@ class Recorded:
                 graph = make_fx(flat)(*leaves)
         except RuntimeError:
             # It looks at values; or it fails, as it will once more, aloud.
-            return _EAGER
-        return lambda leaves: _pytree.tree_unflatten(
-            graph(*leaves), results[-1]
-        )
+            return plain
+        return lambda leaves: _pytree.tree_unflatten(graph(*leaves), specs[-1])
 
 
 class _NoValues(TorchFunctionMode):

@@ -7,8 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_dl import backend
-from keras_dl.checks import check_integer
-from keras_dl.datasets.bucketed import as_int32
+from keras_dl.checks import check_int32, check_integer
 from keras_dl.text import Vocabulary, as_vocabulary
 
 _INCHES_PER_TOKEN = 0.26
@@ -348,7 +347,7 @@ def _read(name, given, vocabulary, start, pad_id):
                 f"`{name}` must hold ids from 0 to {len(vocabulary) - 1}, "
                 f"those of the vocabulary. Received: {wrong[0]}."
             )
-    return as_int32(name, ids)
+    return check_int32(name, ids)
 
 
 def _chosen(name, items, index, count):

@@ -3,9 +3,7 @@
 import keras
 import numpy as np
 
-from keras_dl.checks import check_integer, check_seed
-
-_INT32 = (-(2**31), 2**31 - 1)
+from keras_dl.checks import INT32, check_int32, check_integer, check_seed
 
 
 class BucketedBatches(keras.utils.PyDataset):
@@ -245,7 +243,7 @@ class _Ragged:
     def __init__(self, name, sequences, pad):
         self.rows = [_check_sequence(name, row) for row in sequences]
         self.lengths = np.array([len(row) for row in self.rows])
-        self.pad = check_integer(f"{name}_pad", pad, *_INT32)
+        self.pad = check_integer(f"{name}_pad", pad, *INT32)
 
     def __len__(self):
         return len(self.rows)
@@ -333,18 +331,7 @@ def _check_sequence(name, row):
             f"Received: {str(row)[:60]}, of shape {array.shape} and dtype "
             f"{array.dtype}."
         )
-    return as_int32(name, array)
-
-
-def as_int32(name, array):
-    """Integers as `int32`, if they are in its range."""
-    for value in (array.min(initial=0), array.max(initial=0)):
-        if not _INT32[0] <= value <= _INT32[1]:
-            raise ValueError(
-                f"`{name}` must hold integers from -2**31 to 2**31 - 1. "
-                f"Received: {value}."
-            )
-    return array.astype("int32")
+    return check_int32(name, array)
 
 
 def _quantiles(lengths, num_buckets):

@@ -167,11 +167,11 @@ def _run(model, prompts, max_new_tokens, search, end_id, use_cache, whole):
 def _allowed(logits, model):
     """The logits as an array; padding is never generated."""
     logits = ops.convert_to_numpy(logits)
-    _check(np.isfinite(logits.max(-1)).all())
     pad_id = getattr(model, "pad_id", None)
     if pad_id is not None:
         logits = logits.copy()
         logits[:, pad_id] = -np.inf
+    _check(np.isfinite(logits.max(-1)).all())
     return logits
 
 

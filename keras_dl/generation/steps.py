@@ -71,7 +71,7 @@ class Cached:
 
         Returns:
             `(tokens, count, valid)`: tokens `(rows, ...)`, of which the first
-            `count` are chosen, and whether no logits were NaN.
+            `count` are chosen, and whether each came from a finite logit.
         """
         chosen = ops.zeros((len(tokens), rounded(limit)), "int32")
         limits = [limit, -1 if end_id is None else end_id]
@@ -106,10 +106,10 @@ class Cached:
         """One turn of the loop of `greedy`."""
         chosen, limits, state = others
         logits, state = self._step(tokens, None, state)
-        valid = ops.all(ops.isfinite(ops.max(logits, axis=-1)))
         if self.pad_id is not None:
             real = ops.arange(logits.shape[-1]) != self.pad_id
             logits = ops.where(real, logits, -np.inf)
+        valid = ops.all(ops.isfinite(ops.max(logits, axis=-1)))
         tokens = ops.cast(ops.argmax(logits, axis=-1), "int32")
         here = ops.arange(chosen.shape[1], dtype="int32") == count
         chosen = ops.where(here, tokens[:, None], chosen)

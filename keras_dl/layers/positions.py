@@ -1,13 +1,10 @@
 """Positions for layers that know no order: sinusoids, and learned ones."""
 
-import math
-import numbers
-
 import keras
 import numpy as np
 from keras import ops
 
-from keras_dl.checks import check_choice, check_integer
+from keras_dl.checks import check_choice, check_integer, check_positive
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -48,7 +45,7 @@ class SinusoidPositions(keras.Layer):
 
     def __init__(self, max_wavelength=10000, layout="interleaved", **kwargs):
         super().__init__(**kwargs)
-        self.max_wavelength = _check_positive("max_wavelength", max_wavelength)
+        self.max_wavelength = check_positive("max_wavelength", max_wavelength)
         self.layout = check_choice("layout", layout, ("interleaved", "halves"))
         self.supports_masking = True
 
@@ -161,13 +158,3 @@ class LearnedPositions(keras.Layer):
             "max_length": self.max_length,
             "initializer": keras.initializers.serialize(self.initializer),
         }
-
-
-def _check_positive(name, value):
-    """Returns `value` if it is a positive, finite number."""
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not number or not 0 < value < math.inf:
-        raise ValueError(
-            f"`{name}` must be a positive number. Received: {name}={value!r}."
-        )
-    return value

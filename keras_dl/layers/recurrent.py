@@ -34,13 +34,7 @@ class _FusedSequence:
             sequences = ops.where(
                 ops.expand_dims(mask, -1), sequences, ops.zeros_like(sequences)
             )
-        if not self._fits_a_kernel():
-            return super().inner_loop(sequences, states, mask, training)
-        kernels = (self.cell.kernel.value, self.cell.recurrent_kernel.value)
-        pays = mask is not None or backend.recurrent_kernel_pays(
-            sequences, kernels
-        )
-        if not pays:
+        if not self._fits_a_kernel() or not self._pays(sequences, mask):
             return super().inner_loop(sequences, states, mask, training)
         if backend.differentiated_twice():
             return keras.layers.RNN.inner_loop(
@@ -59,6 +53,13 @@ class _FusedSequence:
             and not self.zero_output_for_mask
             and getattr(cell, "reset_after", True)
             and (cell.use_bias or self._works_without_bias)
+        )
+
+    def _pays(self, sequences, mask):
+        # With a mask always: what it means must not hang on the length.
+        weights = self.cell.kernel.value, self.cell.recurrent_kernel.value
+        return mask is not None or backend.recurrent_kernel_pays(
+            sequences, weights
         )
 
     def _fused(self, x, states, mask, training):

@@ -348,13 +348,11 @@ class TransformerDecoderBlock(TransformerEncoderBlock):
         self,
         inputs,
         memory,
-        inputs_mask=None,
-        memory_mask=None,
-        attention_mask=None,
+        *args,
         cache=None,
         index=None,
         return_attention_scores=False,
-        training=None,
+        **kwargs,
     ):
         own, of_memory = self._caches(cache, index)
         results = [keras.KerasTensor(inputs.shape, dtype=self.compute_dtype)]

@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 
-from keras_dl.checks import check_integer
+from keras_dl.checks import check_int32, check_integer
 from keras_dl.datasets import Batches
-from keras_dl.datasets.bucketed import as_int32
 
 
 class LanguageModelBatches(Batches):
@@ -103,7 +102,7 @@ def check_long_sequence(name, ids):
             f"`{name}` must be integers in one dimension. Received: shape "
             f"{array.shape}, dtype {array.dtype}."
         )
-    return as_int32(name, array)
+    return check_int32(name, array)
 
 
 def _stateful_starts(num_ids, length, batch_size):

@@ -5,9 +5,9 @@ import builtins
 import keras
 import numpy as np
 import pytest
-import tokenizers
 from keras import ops
 from PIL import Image
+from sequences import tokenizer_with_padding
 
 from keras_dl.applications import Seq2Seq, Transformer
 from keras_dl.callbacks import AttentionMaps, draw_attention
@@ -188,18 +188,8 @@ def test_labels_are_ids_or_a_list_of_strings():
     assert maps.source_tokens == [["b"]]
 
 
-def with_padding(id):
-    """A tokenizer from elsewhere whose padding has this id."""
-    names = ["a", "b", "<s>", "</s>"]
-    names.insert(id, "<pad>")
-    ids = {name: id for id, name in enumerate(names)}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, "b"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    return tokenizer
-
-
 def test_vocabularies_from_elsewhere_have_their_own_padding():
-    pair = [with_padding(1), with_padding(4)]
+    pair = [tokenizer_with_padding(1), tokenizer_with_padding(4)]
     texts = ["a b", "b"]
     maps = AttentionMaps(texts, texts, "{epoch}", vocabulary=pair)
     np.testing.assert_array_equal(maps.source_ids, [[0, 2], [2, 1]])

@@ -262,6 +262,26 @@ def test_logits_that_are_nan_are_an_error():
         generate(model, [4], 2)
 
 
+def only_padding_is_finite():
+    model = made("language_model")
+    model.bias.assign(np.where(np.arange(SIZE) == 0, 0.0, -np.inf))
+    return model
+
+
+def test_padding_is_no_way_out():
+    """It is never generated, so its finite logit does not help."""
+    with pytest.raises(ValueError, match="all infinite"):
+        generate(only_padding_is_finite(), [4], 2)
+
+
+def test_padding_is_no_way_out_of_the_compiled_loop():
+    steps = steps_of(only_padding_is_finite(), True)
+    ids = np.array([[4]], "int32")
+    _, state = steps.prefill(ids, ids > 0, 16, 1)
+    _, _, valid = steps.greedy(ids[:, 0], ids[:, 0] == 0, state, 3, None)
+    assert not valid
+
+
 def test_what_is_compiled_goes_with_the_model():
     model = language_model()
     generate(model, [4], 2)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tokenizers
+from sequences import tokenizer_with_padding
 
 from keras_dl.text import (
     CharacterVocabulary,
@@ -65,18 +65,8 @@ def test_boundaries_may_be_those_of_others():
     assert batches(boundaries=train.boundaries).boundaries == train.boundaries
 
 
-def with_padding(id):
-    """A vocabulary of words whose padding has this id."""
-    names = ["a", "b", "<s>", "</s>"]
-    names.insert(id, "<pad>")
-    ids = {name: id for id, name in enumerate(names)}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, "b"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    return as_vocabulary(tokenizer)
-
-
 def test_each_vocabulary_has_its_padding():
-    pair = with_padding(1), with_padding(4)
+    pair = [as_vocabulary(tokenizer_with_padding(id)) for id in (1, 4)]
     ((x, y),) = TeacherForcingBatches(
         ["a a", "a"], ["b", "b a"], *pair, batch_size=2, num_buckets=1
     )
