@@ -221,11 +221,11 @@ def main(arguments=None):
     parser.add_argument(
         "--out", type=pathlib.Path, default="out/language_model"
     )
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--units", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--units", type=int, default=256)
     parser.add_argument("--length", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=6e-3)
+    parser.add_argument("--rate", type=float, default=4e-3)
     parser.add_argument("--letters", type=int, default=300, help="to write")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(

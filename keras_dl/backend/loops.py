@@ -12,16 +12,18 @@ which XLA computes several times faster on CPU.
 from keras import ops
 
 
-def make(scan, compile_forward, compile_backward):
+def make(scan, compile_forward, compile_backward, in_loop=lambda x: False):
     """The adapter functions `lstm` and `gru`, by a framework's own loop.
 
     Args:
         scan: `scan(step, carry, xs, reverse)`, see the adapters.
         compile_forward: Compiles a function of tensors.
         compile_backward: Likewise, the function that gives its gradient.
+        in_loop: Whether to project such inputs of an LSTM in the loop after
+            all.
     """
     loops = {}
-    for cell in (_lstm, _gru):
+    for cell in (_lstm, _lstm_in_loop, _gru):
         forward, backward = cell(scan)
         loops[cell] = _differentiable(
             compile_forward(forward), compile_backward(backward)
@@ -29,11 +31,18 @@ def make(scan, compile_forward, compile_backward):
 
     def lstm(x, states, kernel, recurrent_kernel, bias, mask):
         """`(outputs, [h, c])`; see `keras_dl.layers.LSTM`."""
-        x = _project(x, kernel, bias)
-        h, c = states
-        mask = _time_first(mask, x)
-        kernel = ops.copy(recurrent_kernel)  # A tensor, not a variable.
-        outputs, h, c = loops[_lstm](x, h, c, kernel, *mask)
+        # Tensors, not variables.
+        tensors = (*states, ops.copy(recurrent_kernel), *_time_first(mask, x))
+        if in_loop(x):
+            if bias is None:
+                bias = ops.zeros(kernel.shape[-1:], x.dtype)
+            x = ops.swapaxes(x, 0, 1)
+            results = loops[_lstm_in_loop](
+                x, ops.copy(kernel), ops.copy(bias), *tensors
+            )
+        else:
+            results = loops[_lstm](_project(x, kernel, bias), *tensors)
+        outputs, h, c = results
         return ops.swapaxes(outputs, 0, 1), [h, c]
 
     def gru(x, states, kernel, recurrent_kernel, bias, mask):
@@ -126,7 +135,7 @@ def _rest(values, real, mask):
 def _lstm(scan):
     """i, f, o = sigmoid(.), g = tanh(.); c = f c' + i g; h = o tanh(c)."""
 
-    def forward(x, h, c, kernel, *mask):
+    def forward(x, h, c, kernel, *mask, project=lambda x: x):
         half, one = ops.full_like(c[:1], 0.5), ops.ones_like(c[:1])
         scale = ops.concatenate([half, half, one, half], -1)
         shift = ops.concatenate([half, half, 0 * one, half], -1)
@@ -135,7 +144,8 @@ def _lstm(scan):
             h, c = carry
             x, *m = now
             # All four by one tanh.
-            gates = ops.tanh((x + ops.matmul(h, kernel)) * scale)
+            gates = project(x) + ops.matmul(h, kernel)
+            gates = ops.tanh(gates * scale)
             gates = gates * scale + shift
             i, f, g, o = _split(gates, 4)
             new_c = f * c + i * g
@@ -182,6 +192,27 @@ def _lstm(scan):
         (d_h, d_c), (d_x,) = scan(step, (d_h, d_c), found, reverse=True)
         d_kernel = _product(_before(h, hs), d_x)
         return d_x, d_h, d_c, d_kernel, *map(ops.zeros_like, mask)
+
+    return forward, backward
+
+
+def _lstm_in_loop(scan):
+    """`_lstm` of inputs, each projected in its step, not of projections."""
+    forward_of_projections, backward_of_projections = _lstm(scan)
+
+    def forward(x, kernel, bias, *tensors):
+        def project(x):
+            return ops.matmul(x, kernel) + bias
+
+        return forward_of_projections(x, *tensors, project=project)
+
+    def backward(saved, cotangents, x, kernel, bias, *tensors):
+        d_projected, *rest = backward_of_projections(
+            saved, cotangents, x, *tensors
+        )
+        d_x = ops.matmul(d_projected, ops.transpose(kernel))
+        d_kernel = _product(x, d_projected)
+        return d_x, d_kernel, ops.sum(d_projected, axis=(0, 1)), *rest
 
     return forward, backward
 

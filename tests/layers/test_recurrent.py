@@ -183,6 +183,17 @@ def test_arguments_mean_what_they_mean_in_keras(kind, kwargs):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.parametrize("kwargs", [{}, {"use_bias": False}], ids=str)
+def test_many_rows(kwargs):
+    """Which may be computed otherwise than a few."""
+    ours, peer = both("LSTM", return_sequences=True, **kwargs)
+    x, mask = normal(129, STEPS, FEATURES), np.resize(PATTERN, (129, STEPS))
+    assert_equal(
+        value_and_gradients(ours, x, [], mask),
+        value_and_gradients(peer, x, [], mask),
+    )
+
+
 @pytest.mark.parametrize("kind", OURS)
 def test_dropout_drops_a_feature_in_all_steps(kind):
     layer = OURS[kind](
@@ -366,7 +377,7 @@ def test_fast_recurrent_refuses_what_it_cannot_copy():
         fast_recurrent(keras.Sequential([keras.layers.LSTM(2)]))
 
 
-@pytest.mark.skipif(backend.name != "torch", reason="only there it may not pay")
+@pytest.mark.skipif(backend.name != "torch", reason="elsewhere it always pays")
 @pytest.mark.parametrize("kind", OURS)
 def test_few_steps_of_a_large_layer_run_one_by_one(kind, monkeypatch):
     """Where the kernel has to transpose more than it computes."""
