@@ -54,9 +54,11 @@ def gru(x, states, kernel, recurrent_kernel, bias, mask):
     Keras orders the gates update, reset, new; PyTorch reset, update, new.
     """
     units = recurrent_kernel.shape[0]
+    # Transposed views: on CPU products with them are as fast, or faster.
     weights = [
-        _reordered(part, units)
-        for part in (kernel.T, recurrent_kernel.T, bias[0], bias[1])
+        _reordered(kernel, units).T,
+        _reordered(recurrent_kernel, units).T,
+        *(_reordered(part, units) for part in bias),
     ]
     first = states[0].unsqueeze(0).contiguous()
     if mask is None:
@@ -104,5 +106,5 @@ def _pick(sequence, steps):
 
 
 def _reordered(weights, units):
-    update, reset, new = weights.split(units)
-    return torch.cat([reset, update, new])
+    update, reset, new = weights.split(units, -1)
+    return torch.cat([reset, update, new], -1)
