@@ -1,5 +1,6 @@
 """Layers that Keras lacks, or computes slowly."""
 
+from keras_dl.layers.activations import gelu_tanh
 from keras_dl.layers.attention import Attention
 from keras_dl.layers.attention_decoder import AttentionDecoder
 from keras_dl.layers.dense import Dense
@@ -26,5 +27,6 @@ __all__ = [
     "causal_mask",
     "combine_masks",
     "fast_recurrent",
+    "gelu_tanh",
     "padding_mask",
 ]

@@ -37,7 +37,9 @@ class TransformerEncoderBlock(keras.Layer):
         num_heads: Number of attention heads.
         intermediate_dim: Width of the feed-forward network.
         dropout: Share to drop of each of the two outputs, before the
-            residual is added, and of the attention weights.
+            residual is added.
+        attention_dropout: Share to drop of the attention weights; as
+            `dropout` by default.
         activation: Activation of the feed-forward network.
         norm_first: Whether to normalize before (pre-norm) or after.
         attention_bias: Whether the projections of the attention have biases.
@@ -84,6 +86,7 @@ class TransformerEncoderBlock(keras.Layer):
         layer_norm_epsilon=1e-5,
         kernel_initializer="glorot_uniform",
         seed=None,
+        attention_dropout=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -92,6 +95,11 @@ class TransformerEncoderBlock(keras.Layer):
             "intermediate_dim", intermediate_dim, 1
         )
         self.dropout = check_rate("dropout", dropout)
+        self.attention_dropout = (
+            self.dropout
+            if attention_dropout is None
+            else check_rate("attention_dropout", attention_dropout)
+        )
         self.activation = keras.activations.get(activation)
         self.norm_first = norm_first
         self.attention_bias = attention_bias
@@ -114,7 +122,7 @@ class TransformerEncoderBlock(keras.Layer):
     def _attention(self, name, part):
         return MultiHeadAttention(
             self.num_heads,
-            dropout=self.dropout,
+            dropout=self.attention_dropout,
             use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer.clone(),
             seed=self._seed(part),
@@ -222,6 +230,7 @@ class TransformerEncoderBlock(keras.Layer):
                 self.kernel_initializer
             ),
             "seed": self.seed,
+            "attention_dropout": self.attention_dropout,
         }
 
 

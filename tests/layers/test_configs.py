@@ -18,6 +18,7 @@ BLOCK = {
     "layer_norm_epsilon": 1e-3,
     "kernel_initializer": "he_normal",
     "seed": 7,
+    "attention_dropout": 0.5,
 }
 CASES = {
     layers.Attention: {

@@ -144,3 +144,12 @@ def test_the_seed_seeds_each_part_by_itself(make, parts):
     first, again, other = seeds(10), seeds(10), seeds(20)
     assert len(first) == parts and first == again
     assert not first & other
+
+
+@pytest.mark.parametrize("make", [encoder, decoder])
+def test_attention_weights_have_a_rate_of_their_own(make):
+    block = make(dropout=0.5, attention_dropout=0.25)
+    assert (block.dropout, block.attention.dropout) == (0.5, 0.25)
+    assert make(dropout=0.5).attention.dropout == 0.5
+    with pytest.raises(ValueError, match="`attention_dropout` must be"):
+        make(attention_dropout=1.5)
