@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl.losses import tokens
+from keras_dl.metrics import rows
 from keras_dl.metrics.ratio import Ratio
 
 
@@ -53,8 +54,10 @@ class ExactMatch(Ratio):
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
         if not hasattr(y_pred, "shape"):
             y_pred = ops.convert_to_tensor(y_pred)
-        _check_shapes(y_true, y_pred)
-        weight_of_row, weight_of_token = _split(sample_weight, y_true)
+        rows.check_shapes(y_true, y_pred)
+        weight_of_row, weight_of_token = rows.split_weights(
+            sample_weight, y_true
+        )
         real = tokens.token_weights(
             y_true, y_pred, weight_of_token, self.ignore_class
         )
@@ -62,13 +65,13 @@ class ExactMatch(Ratio):
             real = ops.ones_like(y_true)
         real = ops.not_equal(real, 0)
         right = ops.logical_or(
-            ops.equal(y_true, _indices(y_pred, len(y_true.shape))),
+            ops.equal(
+                y_true, rows.predicted_indices(y_pred, len(y_true.shape))
+            ),
             ops.logical_not(real),
         )
+        counted = rows.weights_of_rows(real, weight_of_row)
         inside = tuple(range(1, len(y_true.shape)))
-        counted = ops.any(real, axis=inside)
-        nothing = ops.zeros(ops.shape(counted), "float32")
-        counted = ops.where(counted, weight_of_row, nothing)
         right = ops.cast(ops.all(right, axis=inside), "float32")
         self.add(ops.sum(right * counted), ops.sum(counted))
 
@@ -77,35 +80,3 @@ class ExactMatch(Ratio):
 
     def get_config(self):
         return {**super().get_config(), "ignore_class": self.ignore_class}
-
-
-def _indices(y_pred, rank):
-    if len(y_pred.shape) > rank:
-        return ops.cast(ops.argmax(y_pred, axis=-1), "int32")
-    return ops.cast(y_pred, "int32")
-
-
-def _split(sample_weight, y_true):
-    """Weights as those of the rows, and those of the tokens or `None`."""
-    if sample_weight is None:
-        return 1.0, None
-    weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
-    if len(weights.shape) == 2 and weights.shape[-1] == 1:
-        weights = ops.squeeze(weights, -1)
-    if len(weights.shape) < 2:
-        tokens.check_weights_fit(weights, y_true)
-        return weights, None
-    return 1.0, weights
-
-
-def _check_shapes(y_true, y_pred):
-    true, pred = tuple(y_true.shape), tuple(y_pred.shape)
-    fits = len(true) >= 2 and len(pred) in (len(true), len(true) + 1)
-    known = zip(true, pred, strict=False)
-    if not fits or any(None not in (a, b) and a != b for a, b in known):
-        raise ValueError(
-            "`y_true` must hold class indices of shape `(batch, T)`, and "
-            "`y_pred` indices of that shape or logits of shape "
-            f"`(batch, T, classes)`. Received: y_true.shape={true}, "
-            f"y_pred.shape={pred}."
-        )
