@@ -71,5 +71,8 @@ class CharacterVocabulary(ListedVocabulary):
         """The characters of a text, known or not."""
         return list(self._cased(text))
 
+    def _cuts(self, cased):
+        return [(i, i + 1) for i in range(len(cased))]
+
     def _to_text(self, ids):
         return "".join(self._tokens[id] for id in ids)

@@ -16,6 +16,9 @@ class ListedVocabulary(Vocabulary):
             `num_special + i`.
         special_tokens: Further special tokens, with the ids from 4 on.
         lowercase: Whether text is put into lower case first.
+
+    A subclass writes `_cuts(cased)`: where the tokens of a text stand that is
+    already in lower case, if it shall be.
     """
 
     def __init__(self, tokens, special_tokens=(), lowercase=False):
@@ -74,14 +77,39 @@ class ListedVocabulary(Vocabulary):
             "lowercase": self.lowercase,
         }
 
+    def tokenize(self, text):
+        """The tokens that a text falls into, known or not."""
+        cased = self._cased(text)
+        return [cased[begin:end] for begin, end in self._cuts(cased)]
+
+    def _cuts(self, cased):
+        raise NotImplementedError
+
     def _to_ids(self, text):
-        ids = map(self._ids.get, self.tokenize(text))
+        return self._known(self.tokenize(text))
+
+    def _with_offsets(self, text):
+        cased = self._cased(text)
+        cuts = self._cuts(cased)
+        ids = self._known([cased[begin:end] for begin, end in cuts])
+        if len(cased) > len(text):  # Some characters grow in lower case.
+            origin = _origins(text)
+            cuts = [(origin[b], origin[e - 1] + 1) for b, e in cuts]
+        return ids, cuts
+
+    def _known(self, pieces):
         unknown, first = self.unknown_id, self._num_special
+        ids = map(self._ids.get, pieces)
         return [unknown if i is None or i < first else i for i in ids]
 
     def _cased(self, text):
         text = check_text("text", text)
         return text.lower() if self.lowercase else text
+
+
+def _origins(text):
+    """For each character of the lower case, whose lower case it is."""
+    return [i for i, one in enumerate(text) for _ in one.lower()]
 
 
 def check_special_tokens(special_tokens):

@@ -147,11 +147,23 @@ class SubwordVocabulary(ListedVocabulary):
         return self._many_to_ids([check_text("text", text)])[0]
 
     def _many_to_ids(self, texts):
-        unknown, first = self.unknown_id, self._num_special
-        encoded = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [self._never_special(one.ids) for one in self._encoded(texts)]
+
+    def _with_offsets(self, text):
+        return self._many_with_offsets([text])[0]
+
+    def _many_with_offsets(self, texts):
         return [
-            [unknown if id < first else id for id in one.ids] for one in encoded
+            (self._never_special(one.ids), one.offsets)
+            for one in self._encoded(texts)
         ]
+
+    def _encoded(self, texts):
+        return self._tokenizer.encode_batch(texts, add_special_tokens=False)
+
+    def _never_special(self, ids):
+        unknown, first = self.unknown_id, self._num_special
+        return [unknown if id < first else id for id in ids]
 
     def _to_text(self, ids):
         return self._tokenizer.decode(ids, skip_special_tokens=False)

@@ -6,7 +6,8 @@ import numpy as np
 from keras_dl.checks import check_integer
 from keras_dl.text import vocabulary_file
 
-_SPECIAL = ("pad", "unknown", "start", "end")
+_SPECIAL = ("pad", "unknown", "start", "end", "mask")
+_MASKS = ("[MASK]", "<mask>")
 
 
 class Vocabulary:
@@ -30,7 +31,8 @@ class Vocabulary:
     wrapped tokenizer may have its own mind about that).
 
     A subclass writes `_to_ids(text)`, `_to_text(ids)`, `tokenize`,
-    `token_to_id`, `id_to_token` and `size`, and calls `_set_special_ids`.
+    `token_to_id`, `id_to_token` and `size`, and calls `_set_special_ids`. One
+    that knows where in the text its tokens stand writes `_with_offsets(text)`.
 
     Attributes:
         size: Number of ids; `len(vocabulary)` is the same.
@@ -41,6 +43,9 @@ class Vocabulary:
         unknown_id: Id of pieces that are not in the vocabulary.
         start_id: Id of the token before the first one.
         end_id: Id of the token after the last one.
+        mask_id: Id of the special token that hides another, `[MASK]` or
+            `<mask>`; `None` if there is none. Train with
+            `special_tokens=["[MASK]"]` to have one.
 
     Example:
 
@@ -67,6 +72,11 @@ class Vocabulary:
     def tokens(self):
         return tuple(map(self.id_to_token, range(self.size)))
 
+    @property
+    def mask_id(self):
+        ids = (self.token_to_id(token) for token in _MASKS if token in self)
+        return next((id for id in ids if id in self.special_ids), None)
+
     def encode(self, text, start=False, end=False):
         """The ids of a text.
 
@@ -80,6 +90,37 @@ class Vocabulary:
         """
         first, last = self._ends(start, end)
         return first + self._to_ids(check_text("text", text)) + last
+
+    def encode_with_offsets(self, text):
+        """The ids of a text, and where in the text their tokens stand.
+
+        Token `i` is made of the characters `text[begin:end]`, where
+        `begin, end = offsets[i]`. Positions are those of the text as it is
+        given, also where it is put into lower case and grows by that. Neither
+        begins nor ends go back, but two tokens may share a character: those
+        that stand for parts of it, such as its bytes. Characters between two
+        tokens are those that no token stands for, such as spaces; in a
+        byte-level vocabulary a space belongs to the token of the word after
+        it. An unknown token spans the piece of text that is not known.
+
+        Args:
+            text: String.
+
+        Returns:
+            A pair `(ids, offsets)`: the ids that `encode(text)` gives, and as
+            many pairs of integers.
+
+        Raises:
+            ValueError: If the vocabulary cannot tell, as those wrapped around
+                a tokenizer of keras-hub.
+
+        Example:
+
+        >>> vocabulary = WordVocabulary.train(["the cat", "the dog"])
+        >>> vocabulary.encode_with_offsets("the red cat")
+        ([4, 1, 5], [(0, 3), (4, 7), (8, 11)])
+        """
+        return self._with_offsets(check_text("text", text))
 
     def decode(self, ids, skip_special=True):
         """The text of ids, up to the first end token.
@@ -177,14 +218,14 @@ class Vocabulary:
         """The id of a special token by what it is for.
 
         Args:
-            name: `"pad"`, `"unknown"`, `"start"` or `"end"`.
+            name: `"pad"`, `"unknown"`, `"start"`, `"end"` or `"mask"`.
 
         Returns:
             An integer.
 
         Raises:
-            ValueError: If `name` is none of these, or if a wrapped tokenizer
-                has no such token.
+            ValueError: If `name` is none of these, or if there is no such
+                token.
         """
         if name not in _SPECIAL:
             raise ValueError(
@@ -193,10 +234,14 @@ class Vocabulary:
             )
         id = getattr(self, f"{name}_id")
         if id is None:
+            remedy = (
+                'Train it with special_tokens=["[MASK]"]'
+                if name == "mask"
+                else f"Name one: `as_vocabulary(tokenizer, {name}=...)`"
+            )
             raise ValueError(
-                f"This needs a token for {name!r}, and the tokenizer has none. "
-                f"Name one: `as_vocabulary(tokenizer, {name}=...)`. Received: "
-                f"{name}_id=None."
+                f"This needs a token for {name!r}, and the vocabulary has "
+                f"none. {remedy}. Received: {name}_id=None."
             )
         return id
 
@@ -253,8 +298,21 @@ class Vocabulary:
     def _to_text(self, ids):
         raise NotImplementedError
 
+    def _with_offsets(self, text):
+        raise ValueError(
+            "This needs a vocabulary that knows where in a text its tokens "
+            "stand: a vocabulary of keras_dl.text, or `as_vocabulary` of a "
+            f"tokenizers.Tokenizer. Received: {self._kind()}."
+        )
+
+    def _kind(self):
+        return type(self).__name__
+
     def _many_to_ids(self, texts):
         return list(map(self._to_ids, texts))
+
+    def _many_with_offsets(self, texts):
+        return list(map(self._with_offsets, texts))
 
     def _set_special_ids(self, pad, unknown, start, end, others=()):
         self.pad_id = pad

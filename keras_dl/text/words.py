@@ -88,14 +88,13 @@ class WordVocabulary(ListedVocabulary):
         tokens = most_frequent(pieces, special_tokens, size, min_count)
         return cls(tokens, special_tokens, lowercase, pattern)
 
-    def tokenize(self, text):
-        """The words and punctuation marks of a text, known or not."""
-        found = self._regex.finditer(self._cased(text))
-        return [match.group() for match in found if match.group()]
-
     def get_config(self):
         """What `from_config` makes an equal vocabulary of."""
         return {**super().get_config(), "pattern": self.pattern}
+
+    def _cuts(self, cased):
+        found = self._regex.finditer(cased)
+        return [match.span() for match in found if match.group()]
 
     def _to_text(self, ids):
         return " ".join(self._tokens[id] for id in ids)

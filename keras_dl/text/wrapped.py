@@ -185,6 +185,9 @@ class HubVocabulary(_Wrapped):
             rows += map(_ids, part)
         return rows
 
+    def _kind(self):
+        return f"a {type(self._tokenizer).__name__} of keras-hub"
+
     def _to_text(self, ids):
         if not ids:
             return ""
@@ -247,6 +250,13 @@ class TokenizersVocabulary(_Wrapped):
     def _many_to_ids(self, texts):
         encoded = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         return [one.ids for one in encoded]
+
+    def _with_offsets(self, text):
+        return self._many_with_offsets([text])[0]
+
+    def _many_with_offsets(self, texts):
+        encoded = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [(one.ids, one.offsets) for one in encoded]
 
     def _to_text(self, ids):
         for id in set(ids):
