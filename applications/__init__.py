@@ -1,16 +1,20 @@
 """Ready-made models, assembled from the parts of Keras and keras_dl."""
 
+from keras_dl.applications.bert import BERT
 from keras_dl.applications.lstm import LanguageModel, Seq2Seq
 from keras_dl.applications.mlp import MLP
+from keras_dl.applications.task_model import TaskModel
 from keras_dl.applications.transformer import (
     Transformer,
     TransformerLanguageModel,
 )
 
 __all__ = [
+    "BERT",
     "MLP",
     "LanguageModel",
     "Seq2Seq",
+    "TaskModel",
     "Transformer",
     "TransformerLanguageModel",
 ]

@@ -24,6 +24,7 @@ __all__ = [
     "generate",
     "generation",
     "grad",
+    "heads",
     "layers",
     "losses",
     "metrics",

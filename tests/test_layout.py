@@ -16,7 +16,7 @@ FLOORS = [
     {"backend", "checks"},
     {"autodiff"},
     {"layers", "losses", "metrics", "optimizers", "text", "datasets"},
-    {"callbacks", "training", "generation", "compression"},
+    {"callbacks", "training", "generation", "heads", "compression"},
     {"testing", "applications"},
 ]
 

@@ -3,12 +3,14 @@
 from keras_dl.datasets.batches import Batches
 from keras_dl.datasets.bucketed import BucketedBatches
 from keras_dl.datasets.catalog import load, names
+from keras_dl.datasets.mixed_tasks import MixedTasks
 from keras_dl.datasets.splits import Info, Split, Splits
 
 __all__ = [
     "Batches",
     "BucketedBatches",
     "Info",
+    "MixedTasks",
     "Split",
     "Splits",
     "load",

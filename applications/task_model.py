@@ -1,0 +1,290 @@
+"""An encoder with the heads of its tasks."""
+
+import keras
+from keras import ops
+
+from keras_dl.applications import _hugging_face as hugging_face
+from keras_dl.applications import _hugging_face_heads as their_heads
+from keras_dl.applications._portable import PortableModel
+from keras_dl.applications.bert import BERT
+from keras_dl.heads import Head
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class TaskModel(PortableModel):
+    """An encoder and one head, or several: for pre-training and fine-tuning.
+
+        loss = sum_k w_k loss_k(head_k(encoder(x)), y_k)
+
+    With one head the model returns its logits; with a dict of heads, a dict of
+    the same names, and targets are a dict too. So objectives of pre-training
+    are put together:
+
+        TaskModel(encoder, {"masked_tokens": MaskedTokens(),
+                            "next_sentence": Classification(2, dropout=0.0)})
+
+    and so are tasks that share one encoder (MT-DNN): `keras_dl.datasets`'
+    `MixedTasks` gives a batch of one task weights of 0 for all others.
+
+    **Inputs.** A dict: those of the encoder, see `BERT`, and those that a head
+    reads beside them. With a `MultipleChoice` head the encoder's have one more
+    axis, `(batch, choices, time)`.
+
+    Args:
+        encoder: A `BERT`.
+        heads: A head, or a dict of heads by the names of their tasks.
+        **kwargs: Arguments of `keras.Model`.
+
+    Call arguments:
+        inputs: Token ids, or a dict of inputs.
+        training: Whether dropout is active.
+
+    Raises:
+        TypeError: If `heads` are no heads.
+        ValueError: If a head does not fit the encoder, inputs have unknown
+            names, or arrays hold ids that do not exist.
+
+    Example:
+
+    >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
+    >>> model = TaskModel(encoder, keras_dl.heads.Classification(2))
+    >>> model.compile(keras.optimizers.AdamW(1e-4))
+    >>> model.fit({"token_ids": ids, "segment_ids": segments}, labels)
+
+    Reference:
+        Devlin et al., "BERT", 2019; Liu et al., "Multi-task deep neural
+        networks for natural language understanding", 2019.
+    """
+
+    def __init__(self, encoder, heads, **kwargs):
+        super().__init__(**kwargs)
+        self.encoder = encoder
+        self.heads = _check_heads(heads)
+        for head in self._several():
+            if not head.built:
+                head.attach(encoder)
+        self.built = True
+
+    @classmethod
+    def from_hugging_face(cls, folder, **changes):
+        """A model of Hugging Face with the head that it was saved with.
+
+        | its class ends in           | heads                                |
+        |-----------------------------|--------------------------------------|
+        | `ForMaskedLM`               | `MaskedTokens`                       |
+        | `ForPreTraining`            | `{"masked_tokens": MaskedTokens,     |
+        |                             | "next_sentence": Classification}`    |
+        | `ForNextSentencePrediction` | `Classification`                     |
+        | `ForSequenceClassification` | `Classification`; with one label:    |
+        |                             | `Regression`                         |
+        | `ForMultipleChoice`         | `MultipleChoice`                     |
+        | `ForTokenClassification`    | `Tagging`                            |
+        | `ForQuestionAnswering`      | `SpanAnswer`                         |
+
+        Args:
+            folder: Path of a folder with `config.json` and
+                `model.safetensors`.
+            **changes: Arguments of the encoder that shall differ and change
+                no tensor, such as `dropout`.
+
+        Returns:
+            A `TaskModel`.
+
+        Raises:
+            ValueError: If the files are damaged, foreign or do not fit each
+                other. Nothing is read then.
+            ImportError: If safetensors is not installed.
+        """
+        file = hugging_face.Folder(folder)
+        family, task = file.family, their_heads.task_of(file.config)
+        arguments = hugging_face.arguments(file.config, family)
+        _, activation = task.pooler.get(family.name, (None, "tanh"))
+        pooler = activation if task.is_pooled else None
+        encoder = BERT(pooler=pooler, **{**arguments, **changes})
+        model = cls(encoder, task.make(their_heads.num_labels(file.config)))
+        ignored = (
+            "embeddings.position_ids",
+            f"{family.name}.{family.pooler}.",
+            *their_heads.copies(family),
+        )
+        file.load(model._their_tensors(task, family), ignored)
+        return model
+
+    def to_hugging_face(self, folder, task=None):
+        """Writes `config.json` and `model.safetensors`.
+
+        Args:
+            folder: Path of a folder, which is made if there is none.
+            task: End of the name of the class there, such as
+                `"ForNextSentencePrediction"`, where the head alone does not
+                say it; `"ForSequenceClassification"` is the first choice.
+
+        Raises:
+            ValueError: If no model of Hugging Face is like this one.
+            ImportError: If safetensors is not installed.
+        """
+        family = hugging_face.family_of(self.encoder)
+        task = their_heads.task_for(self.heads, family, task)
+        config = {
+            **hugging_face.configuration(self.encoder, family),
+            **their_heads.labels(self.heads),
+            "architectures": [their_heads.architecture(task, family)],
+        }
+        tensors = self._their_tensors(task, family)
+        hugging_face.write(folder, config, tensors)
+
+    def _their_tensors(self, task, family):
+        pooler, _ = task.pooler.get(family.name, (None, None))
+        return [
+            *hugging_face.encoder_tensors(self.encoder, family, pooler),
+            *their_heads.head_tensors(self.heads, task, family),
+        ]
+
+    def _by_name(self):
+        several = isinstance(self.heads, dict)
+        return self.heads if several else {"": self.heads}
+
+    def _several(self):
+        return self._by_name().values()
+
+    def build(self, input_shape):
+        """Nothing: all variables are there from the beginning."""
+
+    def call(self, inputs, training=None):
+        own, others = self._split(inputs)
+        flattens = any(head.flattens for head in self._several())
+        texts = own
+        if flattens:
+            texts = {name: _flat(x) for name, x in own.items()}
+        texts = self.encoder.read(texts)
+        found = self.encoder(texts, training=training)
+        given = {**own, **others, "padding_mask": texts["padding_mask"]}
+        results = {
+            name: head(found, given, encoder=self.encoder, training=training)
+            for name, head in self._by_name().items()
+        }
+        return results if isinstance(self.heads, dict) else results[""]
+
+    @property
+    def trainable_variables(self):
+        """All but the pooler's, if no head reads it: it gets no gradient."""
+        return self._used(super().trainable_variables)
+
+    @property
+    def trainable_weights(self):
+        """As `trainable_variables`."""
+        return self._used(super().trainable_weights)
+
+    def _used(self, variables):
+        pooler = self.encoder.pooler_dense
+        if pooler is None or any(h.reads_pooled for h in self._several()):
+            return variables
+        unused = set(map(id, pooler.weights))
+        return [v for v in variables if id(v) not in unused]
+
+    def _split(self, inputs):
+        """The inputs of the encoder, and those of the heads."""
+        if not isinstance(inputs, dict):
+            inputs = {"token_ids": inputs}
+        names = {n for head in self._several() for n in head.inputs}
+        others = {name: x for name, x in inputs.items() if name in names}
+        own = {name: x for name, x in inputs.items() if name not in names}
+        return own, others
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        *,
+        weighted_metrics=None,
+        metrics=None,
+        **kwargs,
+    ):
+        """Prepares for training, by default as the heads ask for.
+
+        Args:
+            optimizer: Optimizer, or its name.
+            loss: Loss of the logits, or dict of losses. `None`: the heads'.
+            weighted_metrics: Metrics, or a dict of them. `None`: the heads',
+                if there are no `metrics` either.
+            metrics: Further metrics, which see no sample weights.
+            **kwargs: Further arguments of `keras.Model.compile`, such as
+                `loss_weights`.
+        """
+        heads = self._by_name()
+        if loss is None:
+            loss = {name: head.default_loss() for name, head in heads.items()}
+            loss = loss.get("", loss)
+        if weighted_metrics is None and metrics is None:
+            found = {
+                name: head.default_metrics() for name, head in heads.items()
+            }
+            weighted_metrics = found.get("", found)
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            **kwargs,
+        )
+
+    def fit(self, x=None, *args, **kwargs):
+        """As `keras.Model.fit`, with a check of the ids in arrays."""
+        self._check_arrays(x)
+        return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """As `keras.Model.evaluate`, with a check of the ids in arrays."""
+        self._check_arrays(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """As `keras.Model.predict`, with a check of the ids in arrays."""
+        self._check_arrays(x)
+        return super().predict(x, *args, **kwargs)
+
+    def _check_arrays(self, x):
+        if isinstance(x, dict) or hasattr(x, "shape"):
+            self.encoder.check_arrays(self._split(x)[0])
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        several = isinstance(self.heads, dict)
+        return {
+            **super().get_config(),
+            "encoder": serialize(self.encoder),
+            "heads": (
+                {name: serialize(head) for name, head in self.heads.items()}
+                if several
+                else serialize(self.heads)
+            ),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        for name in ("encoder", "heads"):
+            config[name] = keras.saving.deserialize_keras_object(config[name])
+        return cls(**config)
+
+
+def _flat(x):
+    """Choices as texts of their own: `(batch * choices, ...)`."""
+    return ops.reshape(x, (-1, *x.shape[2:]))
+
+
+def _check_heads(heads):
+    several = heads.values() if isinstance(heads, dict) else [heads]
+    wrong = [head for head in several if not isinstance(head, Head)]
+    if wrong or not several:
+        raise TypeError(
+            "`heads` must be a keras_dl.heads.Head, or a dict of them by the "
+            f"names of their tasks. Received: heads={heads!r}."
+        )
+    flattening = sum(head.flattens for head in several)
+    if flattening not in (0, len(several)):
+        raise ValueError(
+            "`heads` must all read texts, or all choices: MultipleChoice goes "
+            f"with no other kind. Received: heads={heads!r}."
+        )
+    return heads

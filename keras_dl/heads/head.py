@@ -1,0 +1,104 @@
+"""What a task puts on an encoder: the base of all heads."""
+
+import keras
+
+from keras_dl.checks import check_rate
+from keras_dl.layers import Dense
+
+
+class Head(keras.Layer):
+    """A task's own layers, with its loss and its metrics.
+
+    A head is given to `keras_dl.applications.TaskModel`, which makes its
+    variables by `attach`, and hands it what the encoder found.
+
+    A subclass writes `attach` and `call`, and `default_loss` and
+    `default_metrics`. `inputs` names what it reads beside the encoder's own
+    inputs; `flattens` says that a row of inputs is several texts, and
+    `reads_pooled` that the pooled output is needed.
+
+    **Loss.** A mean over what counts in the batch, from logits.
+
+    Args:
+        **kwargs: Arguments of `keras.Layer`.
+
+    Call arguments:
+        found: What the encoder returned, a dict.
+        inputs: The inputs of the model, a dict; with `"padding_mask"`.
+        encoder: The encoder.
+        training: Whether dropout is active.
+    """
+
+    inputs = ()
+    flattens = False
+    reads_pooled = False
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True  # Each reads the mask in its own way.
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def attach(self, encoder):
+        """Makes the variables, of the encoder's sizes."""
+        raise NotImplementedError
+
+    def call(self, found, inputs, encoder, training=None):
+        raise NotImplementedError
+
+    def default_loss(self):
+        """The loss of the task."""
+        raise NotImplementedError
+
+    def default_metrics(self):
+        """The metrics of the task."""
+        return []
+
+    def _dense(self, encoder, size, units, name, **kwargs):
+        """A dense layer on vectors of a size, with variables, as `encoder`'s.
+
+        The last one computes in full precision: its outputs are logits.
+        """
+        dense = Dense(
+            units,
+            kernel_initializer=keras.initializers.TruncatedNormal(
+                stddev=encoder.initializer_range
+            ),
+            name=name,
+            **kwargs,
+        )
+        dense.build((None, size))
+        return dense
+
+
+class PooledHead(Head):
+    """A head that reads the pooled output: `W drop(pooled) + b`."""
+
+    reads_pooled = True
+
+    def __init__(self, units, dropout=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self._units = units
+        self.dropout = check_rate("dropout", dropout)
+        self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def attach(self, encoder):
+        if encoder.pooler is None:
+            raise ValueError(
+                f"{type(self).__name__} needs an encoder with a pooler. "
+                "Received: an encoder with pooler=None; make or load it with "
+                "pooler='tanh'."
+            )
+        self.logits = self._dense(
+            encoder, encoder.dim, self._units, "logits", dtype="float32"
+        )
+        self.built = True
+
+    def call(self, found, inputs, encoder, training=None):
+        return self.logits(
+            self._drop(found["pooled_output"], training=training)
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "dropout": self.dropout}
