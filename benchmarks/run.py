@@ -21,6 +21,7 @@ NAMES = (
     "maml_step",
     "recurrent_step",
     "transformer_step",
+    "bert_step",
     "generation",
     "import_time",
 )
