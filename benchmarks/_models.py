@@ -101,6 +101,18 @@ def jit_compile(xla):
     return {"jit_compile": xla} if BACKEND == "tensorflow" else {}
 
 
+def predict(model, batches):
+    """A function that runs the compiled forward pass that many times."""
+    forward = compiled(model, lambda x: model(x, training=False))
+
+    def run(steps):
+        for x, _ in batches.first(steps):
+            result = forward(x)
+        return keras.ops.convert_to_numpy(result)
+
+    return run
+
+
 def hand_loop(peer, batches):
     """A function that runs a hand-written `peer.step` that many times."""
 

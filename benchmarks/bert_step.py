@@ -15,8 +15,8 @@ from benchmarks._models import (
     BACKEND,
     Batches,
     bare_step,
-    compiled,
     hand_loop,
+    predict,
 )
 from benchmarks._timing import arguments, interleave, print_header
 from keras_dl.applications import BERT, TaskModel
@@ -124,18 +124,6 @@ def transformers_loops(policy, batches):
         return result.float().numpy()
 
     return hand_loop(peer, batches), forward
-
-
-def predict(model, batches):
-    """A function that runs the compiled forward pass."""
-    forward = compiled(model, lambda x: model(x, training=False))
-
-    def run(steps):
-        for x, _ in batches.first(steps):
-            result = forward(x)
-        return keras.ops.convert_to_numpy(result)
-
-    return run
 
 
 if __name__ == "__main__":

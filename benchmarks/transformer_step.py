@@ -15,8 +15,8 @@ from benchmarks._models import (
     BACKEND,
     Batches,
     bare_step,
-    compiled,
     hand_loop,
+    predict,
 )
 from benchmarks._timing import arguments, interleave, print_header
 from keras_dl import layers
@@ -110,18 +110,6 @@ def hub_of(dropout):
         lambda: TransformerEncoder(**arguments),
         lambda: TransformerDecoder(**arguments),
     )
-
-
-def predict(model, batches):
-    """A function that runs the compiled forward pass."""
-    forward = compiled(model, lambda x: model(x, training=False))
-
-    def run(steps):
-        for x, _ in batches.first(steps):
-            result = forward(x)
-        return keras.ops.convert_to_numpy(result)
-
-    return run
 
 
 if __name__ == "__main__":
