@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl import backend
+from keras_dl.layers.masks import zero_masked
 
 
 class _FusedSequence:
@@ -31,9 +32,7 @@ class _FusedSequence:
         if mask is not None:
             mask = ops.cast(mask, "bool")
             # A masked step counts for nothing, also where it holds NaN.
-            sequences = ops.where(
-                ops.expand_dims(mask, -1), sequences, ops.zeros_like(sequences)
-            )
+            sequences = zero_masked(sequences, mask)
         if not self._fits_a_kernel() or not self._pays(sequences, mask):
             return super().inner_loop(sequences, states, mask, training)
         if backend.differentiated_twice():
@@ -50,7 +49,6 @@ class _FusedSequence:
             and cell.recurrent_activation is keras.activations.sigmoid
             and not self.recurrent_dropout
             and not self.unroll
-            and not self.zero_output_for_mask
             and getattr(cell, "reset_after", True)
             and (cell.use_bias or self._works_without_bias)
         )
@@ -77,6 +75,8 @@ class _FusedSequence:
             None if cell.bias is None else ops.convert_to_tensor(cell.bias),
             mask,
         )
+        if self.zero_output_for_mask:
+            outputs = zero_masked(outputs, mask)
         return outputs[:, -1], outputs, states
 
 
@@ -109,10 +109,11 @@ class LSTM(_FusedSequence, keras.layers.LSTM):
 
     **Masking.** A masked step changes nothing, whatever it holds, NaN too: the
     state passes it, and its output is that of the step before, or `h` of the
-    initial state (there Keras has zeros, except on JAX). The mask may have any
-    pattern. It comes along also when an `initial_state` is given, where Keras
-    loses it. With `go_backwards` (and so in
-    `keras.layers.Bidirectional`) the reversed sequence of right-padded rows
+    initial state (there Keras has zeros, except on JAX); with
+    `zero_output_for_mask`, which `keras.layers.Bidirectional` sets, its output
+    is zero. The mask may have any pattern. It comes along also when an
+    `initial_state` is given, where Keras loses it. With `go_backwards` (and so
+    in `keras.layers.Bidirectional`) the reversed sequence of right-padded rows
     begins with their padding, and so with nothing.
 
     Args:

@@ -39,6 +39,18 @@ def initial(kind):
     return [normal(BATCH, UNITS, seed=7 + i) for i in range(count)]
 
 
+@pytest.fixture
+def kernel_calls(kind, monkeypatch):
+    """Grows with each call of the fused kernel."""
+    calls, kernel = [], OURS[kind]._kernel
+    monkeypatch.setattr(
+        OURS[kind],
+        "_kernel",
+        staticmethod(lambda *args: calls.append(1) or kernel(*args)),
+    )
+    return calls
+
+
 def value_and_gradients(layer, x, states, mask=None):
     """Outputs, and gradients by inputs, states and weights of a fixed sum."""
 
@@ -181,6 +193,26 @@ def test_arguments_mean_what_they_mean_in_keras(kind, kwargs):
     ]
     for a, b in zip(*map(numpy, pair), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize("return_sequences", [False, True])
+def test_bidirectional_runs_the_kernel_and_equals_keras(
+    kind, return_sequences, kernel_calls
+):
+    kwargs = {"return_sequences": return_sequences, "return_state": True}
+    ours, peer = (
+        keras.layers.Bidirectional(kinds[kind](UNITS, **kwargs))
+        for kinds in (OURS, KERAS)
+    )
+    for layer in (ours, peer):
+        layer.build(X.shape)
+        layer.set_weights(
+            [normal(*w.shape, seed=i) / 2 for i, w in enumerate(layer.weights)]
+        )
+    found = value_and_gradients(ours, X, [], PADDED)
+    assert len(kernel_calls) == 4  # Two directions, for two gradients each.
+    assert_equal(found, value_and_gradients(peer, X, [], PADDED))
 
 
 @pytest.mark.parametrize("kwargs", [{}, {"use_bias": False}], ids=str)
@@ -379,20 +411,13 @@ def test_fast_recurrent_refuses_what_it_cannot_copy():
 
 @pytest.mark.skipif(backend.name != "torch", reason="elsewhere it always pays")
 @pytest.mark.parametrize("kind", OURS)
-def test_few_steps_of_a_large_layer_run_one_by_one(kind, monkeypatch):
+def test_few_steps_of_a_large_layer_run_one_by_one(kind, kernel_calls):
     """Where the kernel has to transpose more than it computes."""
-    kind, fused = OURS[kind], []
-    kernel = kind._kernel
-    monkeypatch.setattr(
-        kind,
-        "_kernel",
-        staticmethod(lambda *args: fused.append(1) or kernel(*args)),
-    )
-    layer = kind(200, return_sequences=True)
+    layer = OURS[kind](200, return_sequences=True)
     x = ops.convert_to_tensor(normal(1, 9, 200))
     with torch.no_grad():
         step, whole = layer(x[:, :1]), layer(x)
-    assert len(fused) == 1
+    assert len(kernel_calls) == 1
     np.testing.assert_allclose(*numpy([step, whole[:, :1]]), atol=1e-6)
     layer(x[:, :1])
-    assert len(fused) == 2  # With a gradient it is the kernel.
+    assert len(kernel_calls) == 2  # With a gradient it is the kernel.
