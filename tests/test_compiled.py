@@ -61,6 +61,63 @@ def test_a_loop():
         np.testing.assert_allclose(array(total), expected, rtol=1e-5)
 
 
+def test_a_loop_that_writes_to_its_state_leaves_what_came_in_alone():
+    model = dense()
+    rows, parts = ops.zeros((2, 6, 2)), ops.convert_to_tensor(X)[:, None]
+
+    def body(goes_on, count, rows, kept):
+        kept = kept + ops.sum(rows)  # Read before it is written to.
+        part = ops.cast(count + 1, "float32") * parts
+        rows = backend.write_at(rows, part, count)
+        other = backend.write_at(rows, parts, 5)
+        return count + 1 < 4, count + 1, rows, kept + ops.sum(other)
+
+    def begin():
+        true = ops.convert_to_tensor(True)
+        return true, ops.zeros((), "int32"), rows, ops.zeros(())
+
+    state = begin()
+    while state[0]:
+        state = body(*state)
+    loop = backend.compiled_loop(model, body)
+    for _ in range(3):
+        found = loop(*begin())
+        for a, b in zip(found[1:], state[1:], strict=True):
+            np.testing.assert_allclose(array(a), array(b), rtol=1e-5)
+        assert not array(rows).any()
+
+
+@pytest.mark.skipif(backend.name != "torch", reason="compilers do it too")
+def test_what_is_computed_several_times_is_left_in_once():
+    from torch.profiler import profile
+
+    model = dense()
+
+    compiled = backend.compiled(
+        model, lambda x: [model(x) * ops.arange(2.0) for _ in range(2)]
+    )
+    for _ in range(2):
+        compiled(X)
+    with profile() as found:
+        first, second = compiled(X)
+    counts = {event.key: event.count for event in found.key_averages()}
+    assert counts["aten::tanh"] == 1
+    np.testing.assert_array_equal(array(first), array(second))
+
+
+def test_what_is_drawn_twice_differs():
+    model = keras.Sequential([keras.layers.Dropout(0.5, seed=0)])
+
+    def function(x):
+        return [model(x, training=True) for _ in range(2)]
+
+    compiled = backend.compiled(model, function)
+    x = np.ones((1, 50), "float32")
+    for _ in range(3):
+        first, second = map(array, compiled(x))
+        assert (first != second).any()
+
+
 @pytest.mark.skipif(
     backend.name == "tensorflow", reason="reads its variables where they are"
 )

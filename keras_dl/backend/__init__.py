@@ -25,11 +25,12 @@ apply_gradients = _adapter.apply_gradients
 compiled = _adapter.compiled
 compiled_loop = _adapter.compiled_loop
 densify = _adapter.densify
+fused_attention = _adapter.fused_attention
 gru = _adapter.gru
 guard = _adapter.guard
-has_fused_attention = _adapter.has_fused_attention
 linear = _adapter.linear
 lstm = _adapter.lstm
+pick = _adapter.pick
 recurrent_kernel_pays = _adapter.recurrent_kernel_pays
 run_step = _adapter.run_step
 scan = _adapter.scan
@@ -46,12 +47,13 @@ __all__ = [
     "compiled_loop",
     "densify",
     "differentiated_twice",
+    "fused_attention",
     "gru",
     "guard",
-    "has_fused_attention",
     "linear",
     "lstm",
     "name",
+    "pick",
     "recurrent_kernel_pays",
     "run_step",
     "scan",

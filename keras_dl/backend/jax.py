@@ -122,17 +122,33 @@ def write_at(whole, part, index):
     return jax.lax.dynamic_update_slice_in_dim(whole, part, index, axis=1)
 
 
-def has_fused_attention(dtype):
-    """Whether `keras.ops.dot_product_attention` is more than its parts here.
+def fused_attention(dtype):
+    """`attend(q, k, v, mask)`, heads on axis 2, or `None`.
 
     XLA has no half-precision product of the kind that it needs on CPU.
     """
-    return dtype != "float16" or jax.default_backend() != "cpu"
+    if dtype == "float16" and jax.default_backend() == "cpu":
+        return None
+    return keras.ops.dot_product_attention
 
 
-def linear(x, kernel, bias):
-    """`x kernel + bias`, which XLA computes in one pass."""
-    return keras.ops.matmul(x, kernel) + bias
+def linear(x, kernel, bias=None):
+    """`x kernel + bias`, as a product of matrices.
+
+    XLA adds the bias in the same pass. But of more than two axes it makes
+    slower products on CPU, above all in the gradients.
+    """
+    rows = keras.ops.matmul(x.reshape(-1, x.shape[-1]), kernel)
+    if bias is not None:
+        rows = rows + bias
+    return rows.reshape(*x.shape[:-1], kernel.shape[1])
+
+
+def pick(x, index):
+    """`x[..., index]`, one value for each index."""
+    index = keras.ops.expand_dims(index, -1)
+    picked = keras.ops.take_along_axis(x, index, axis=-1)
+    return keras.ops.squeeze(picked, -1)
 
 
 def recurrent_kernel_pays(x, weights):

@@ -107,14 +107,22 @@ def write_at(whole, part, index):
     return keras.ops.slice_update(whole, start, part)
 
 
-def has_fused_attention(dtype):
-    """Whether `keras.ops.dot_product_attention` is more than its parts here."""
-    return False
+def fused_attention(dtype):
+    """None: `keras.ops.dot_product_attention` is but its parts here."""
+    return None
 
 
-def linear(x, kernel, bias):
+def linear(x, kernel, bias=None):
     """`x kernel + bias`, left to XLA, where it compiles."""
-    return keras.ops.matmul(x, kernel) + bias
+    x = keras.ops.matmul(x, kernel)
+    return x if bias is None else x + bias
+
+
+def pick(x, index):
+    """`x[..., index]`, one value for each index."""
+    index = keras.ops.expand_dims(index, -1)
+    picked = keras.ops.take_along_axis(x, index, axis=-1)
+    return keras.ops.squeeze(picked, -1)
 
 
 def recurrent_kernel_pays(x, weights):

@@ -3,7 +3,7 @@
 A training step runs without recording; only a differentiated function
 records, so what a step computes outside of one is a constant, as on the
 other backends. Graphs for higher orders are kept only inside another
-differentiated function.
+differentiated function, or where Keras' own step differentiates.
 """
 
 import contextlib
@@ -109,11 +109,14 @@ def compiled(model, function):
 
 def compiled_loop(model, body):
     """`while now[0]: now = body(*now)`, of which the body is compiled."""
-    step = compiled(model, body)
+    step = Recorded(model, body, in_place=True)
 
     def loop(*now):
+        # Copies of its own, which it may write to.
+        now = tree_map_only(torch.Tensor, torch.clone, now)
+        step.follow_weights()
         while now[0]:
-            now = step(*now)
+            now = step.run(*now)
         return now
 
     return loop
@@ -125,15 +128,39 @@ def write_at(whole, part, index):
     return whole.index_copy(1, steps, part)
 
 
-def has_fused_attention(dtype):
-    """Whether `keras.ops.dot_product_attention` is more than its parts here."""
-    return True
+def fused_attention(dtype):
+    """`attend(q, k, v, mask)` by one kernel, heads on axis 2."""
+    return _attend
 
 
-def linear(x, kernel, bias):
+def _attend(q, k, v, mask=None):
+    """PyTorch's own, without the copies that Keras' function makes of all."""
+    if mask is not None:
+        # Not infinite, so that who may see nothing gets a mean and not NaN.
+        mask = torch.where(mask, 0.0, 0.7 * torch.finfo(q.dtype).min)
+        mask = mask.to(q.dtype)
+    heads = torch.nn.functional.scaled_dot_product_attention(
+        *(x.transpose(1, 2) for x in (q, k, v)), attn_mask=mask
+    )
+    return heads.transpose(1, 2)
+
+
+def linear(x, kernel, bias=None):
     """`x kernel + bias`, in one pass over the result."""
+    if bias is None:
+        return torch.matmul(x, kernel)
     rows = torch.addmm(bias, x.reshape(-1, x.shape[-1]), kernel)
     return rows.view(*x.shape[:-1], kernel.shape[1])
+
+
+def pick(x, index):
+    """`x[..., index]`, whose gradient is written in one pass.
+
+    The gradient of `gather` is added up, in three.
+    """
+    rows = x.reshape(-1, x.shape[-1]), index.reshape(-1).long()
+    picked = torch.nn.functional.nll_loss(*rows, reduction="none")
+    return -picked.view(index.shape)
 
 
 def densify(gradient):

@@ -5,6 +5,8 @@ function that is called again and again with the same shapes, as the step of a
 model that generates, is recorded once as the operations that it comes to.
 """
 
+import operator
+
 import keras
 import numpy as np
 import torch
@@ -19,14 +21,34 @@ class Recorded:
     For each set of shapes the first call runs as it is, so that what is called
     once is not recorded for nothing; the second is recorded. A function that
     looks at the values of its tensors cannot be, and stays as it is.
+
+    Args:
+        model: The model.
+        function: The function.
+        in_place: Whether the tensors may be written to.
     """
 
-    def __init__(self, model, function):
+    def __init__(self, model, function, in_place=False):
         self._variables, self._function = model.variables, function
+        self._in_place = in_place
         self._values, self._graphs = None, {}
 
-    @torch.no_grad()
     def __call__(self, *arguments):
+        self.follow_weights()
+        return self.run(*arguments)
+
+    def follow_weights(self):
+        """Forgets the graphs if the variables hold other tensors by now.
+
+        A graph reads the tensors, whatever values they have.
+        """
+        values = [variable.value for variable in self._variables]
+        if not _same(values, self._values):
+            self._values, self._graphs = values, {}
+
+    @torch.no_grad()
+    def run(self, *arguments):
+        """The same, with the weights of the last look at them."""
         leaves, structure = _pytree.tree_flatten(arguments)
         leaves = [
             keras.ops.convert_to_tensor(leaf)
@@ -35,10 +57,6 @@ class Recorded:
             for leaf in leaves
         ]
         arguments = _pytree.tree_unflatten(leaves, structure)
-        # A graph reads the tensors of the variables, whatever they hold.
-        values = [variable.value for variable in self._variables]
-        if not _same(values, self._values):
-            self._values, self._graphs = values, {}
         key = (structure, *map(_kind, leaves))
         if key not in self._graphs:
             self._graphs[key] = None
@@ -64,7 +82,54 @@ class Recorded:
         except RuntimeError:
             # It looks at values; or it fails, as it will once more, aloud.
             return plain
+        _compute_once(graph.graph)
+        if self._in_place:
+            _write_in_place(graph.graph)
+        graph.recompile()
         return lambda leaves: _pytree.tree_unflatten(graph(*leaves), specs[-1])
+
+
+def _compute_once(graph):
+    """Leaves in once what is computed several times.
+
+    Every block of a model makes the same masks and positions, for example.
+    """
+    kinds = "get_attr", "call_function"
+    nodes = [node for node in graph.nodes if node.op in kinds]
+    if any(map(_writes, nodes)):
+        return  # What is written to must not be shared.
+    first = {}
+    for node in nodes:
+        parts, structure = _pytree.tree_flatten((node.args, node.kwargs))
+        # By text, so that 0 is neither 0.0 nor False, nor 0.0 -0.0.
+        key = (node.target, structure, *map(repr, parts))
+        same = node if _draws(node) else first.setdefault(key, node)
+        if same is not node:
+            node.replace_all_uses_with(same)
+            graph.erase_node(node)
+
+
+def _write_in_place(graph):
+    """Writes to tensors that came in, where nothing else reads them."""
+    for node in graph.nodes:
+        if node.target is torch.ops.aten.index_copy.default:
+            whole = node.args[0]
+            if whole.op == "placeholder" and len(whole.users) == 1:
+                node.target = torch.ops.aten.index_copy_.default
+
+
+def _writes(node):
+    """Whether an operation changes one of its arguments, or may do so."""
+    if node.op == "get_attr" or node.target is operator.getitem:
+        return False
+    known = isinstance(node.target, torch._ops.OpOverload)
+    return not known or node.target._schema.is_mutable
+
+
+def _draws(node):
+    """Whether an operation gives something else each time."""
+    tags = getattr(node.target, "tags", ())
+    return torch.Tag.nondeterministic_seeded in tags
 
 
 class _NoValues(TorchFunctionMode):

@@ -1,4 +1,4 @@
-"""`Dense` whose bias is added by the product's own kernel."""
+"""`Dense` as one product of matrices, whose kernel adds the bias."""
 
 import keras
 from keras import ops
@@ -8,13 +8,14 @@ from keras_dl import backend
 
 @keras.saving.register_keras_serializable("keras_dl")
 class Dense(keras.layers.Dense):
-    """Keras' dense layer, with product and bias in one pass on PyTorch.
+    """Keras' dense layer, as one product of matrices.
 
         y = activation(x W + b)
 
     Keras adds the bias to the finished product, which on PyTorch reads and
     writes all of it once more; there this layer uses `torch.addmm`, as
-    `torch.nn.Linear` does. XLA makes one pass of it anyway. Arguments,
+    `torch.nn.Linear` does. On JAX, inputs of more than two axes are made
+    matrices first, of which XLA makes faster products on CPU. Arguments,
     variables, weight files and low-rank updates (`enable_lora`) are Keras'
     own; but Keras quantizes no class that extends its own.
 
@@ -36,11 +37,6 @@ class Dense(keras.layers.Dense):
     """
 
     def call(self, inputs, training=None):
-        if self.bias is None:
-            return super().call(inputs, training=training)
-        x = backend.linear(
-            inputs,
-            ops.convert_to_tensor(self.kernel),
-            ops.convert_to_tensor(self.bias),
-        )
+        bias = None if self.bias is None else ops.convert_to_tensor(self.bias)
+        x = backend.linear(inputs, ops.convert_to_tensor(self.kernel), bias)
         return x if self.activation is None else self.activation(x)

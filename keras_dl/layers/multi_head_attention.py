@@ -218,9 +218,9 @@ class MultiHeadAttention(keras.Layer):
         if mask is not None:
             mask = ops.expand_dims(mask, 1)  # The same for all heads.
         needs_weights = return_attention_scores or (training and self.dropout)
-        fused = backend.has_fused_attention(self.compute_dtype)
-        if fused and not needs_weights:
-            heads = ops.dot_product_attention(q, k, v, mask=mask)
+        attend = backend.fused_attention(self.compute_dtype)
+        if attend is not None and not needs_weights:
+            heads = attend(q, k, v, mask=mask)
         else:
             heads, weights = self._attend(q, k, v, mask, training)
         shape = ops.shape(heads)

@@ -5,6 +5,8 @@ import numbers
 import keras
 from keras import ops
 
+from keras_dl import backend
+
 
 def check_ignore_class(ignore_class):
     """Returns `ignore_class` if it is an integer or `None`."""
@@ -103,15 +105,14 @@ def of_target(log_probabilities, y_true):
 
     Where the target is no class, that of some class (see `nan_if_no_class`).
     """
-    index = ops.expand_dims(_nearest_class(y_true, log_probabilities), -1)
-    picked = ops.take_along_axis(log_probabilities, index, axis=-1)
-    return ops.squeeze(picked, -1)
+    index = _nearest_class(y_true, log_probabilities)
+    return backend.pick(log_probabilities, index)
 
 
 def nan_if_no_class(values, y_true, y_pred):
     """`values`, NaN without a gradient where the target is not a class."""
     known = ops.equal(_nearest_class(y_true, y_pred), y_true)
-    return ops.where(known, values, ops.full_like(values, float("nan")))
+    return ops.where(known, values, float("nan"))
 
 
 def _nearest_class(y_true, y_pred):

@@ -35,9 +35,10 @@ def test_equals_keras(shape, activation):
         np.testing.assert_allclose(ours, peer, atol=1e-5)
 
 
-def test_without_a_bias():
-    ours, peer = pair(2, 4, use_bias=False)
-    x = normal(2, 4)
+@pytest.mark.parametrize("shape", [(2, 4), (2, 3, 4)])
+def test_without_a_bias(shape):
+    ours, peer = pair(*shape, use_bias=False)
+    x = normal(*shape)
     np.testing.assert_allclose(*numpy([ours(x), peer(x)]), atol=1e-6)
 
 
