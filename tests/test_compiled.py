@@ -87,6 +87,19 @@ def test_a_loop_that_writes_to_its_state_leaves_what_came_in_alone():
         assert not array(rows).any()
 
 
+@pytest.mark.skipif(backend.name != "torch", reason="others have no strides")
+def test_a_recorded_function_reads_any_layout():
+    import torch
+
+    def function(x):
+        return torch.as_strided(x.contiguous(), (4,), (1,))
+
+    compiled = backend.compiled(dense(), function)
+    x = ops.convert_to_tensor(X)
+    for layout in (x, x, x.T.contiguous().T):
+        np.testing.assert_array_equal(array(compiled(layout)), X.ravel())
+
+
 @pytest.mark.skipif(backend.name != "torch", reason="compilers do it too")
 def test_what_is_computed_several_times_is_left_in_once():
     from torch.profiler import profile

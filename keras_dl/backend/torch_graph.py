@@ -50,12 +50,7 @@ class Recorded:
     def run(self, *arguments):
         """The same, with the weights of the last look at them."""
         leaves, structure = _pytree.tree_flatten(arguments)
-        leaves = [
-            keras.ops.convert_to_tensor(leaf)
-            if isinstance(leaf, np.ndarray)
-            else leaf
-            for leaf in leaves
-        ]
+        leaves = list(map(_plain, leaves))
         arguments = _pytree.tree_unflatten(leaves, structure)
         key = (structure, *map(_kind, leaves))
         if key not in self._graphs:
@@ -143,6 +138,13 @@ class _NoValues(TorchFunctionMode):
         ):
             raise RuntimeError(f"Tensor.{function.__name__} is not recorded.")
         return function(*arguments, **(kwargs or {}))
+
+
+def _plain(leaf):
+    """A tensor of plain layout, as a graph leaves out what made it so."""
+    if isinstance(leaf, np.ndarray):
+        leaf = keras.ops.convert_to_tensor(leaf)
+    return leaf.contiguous() if isinstance(leaf, torch.Tensor) else leaf
 
 
 def _same(values, others):
