@@ -23,6 +23,7 @@ NAMES = (
     "transformer_step",
     "bert_step",
     "generation",
+    "masking",
     "import_time",
 )
 BACKENDS = ("jax", "tensorflow", "torch")
