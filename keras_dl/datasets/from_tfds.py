@@ -9,7 +9,7 @@ from keras_dl.datasets.splits import Info, Split, Splits
 
 def load_tfds(name, seed, validation, test, data_dir, download):
     """Loads a dataset of TensorFlow Datasets; see `load`."""
-    builder = _prepared_builder(name, data_dir, download)
+    builder = prepared_builder(name, data_dir, download)
     own = sorted(builder.info.splits)
     if "train" not in own:
         raise ValueError(
@@ -39,7 +39,7 @@ def _import_tfds(name):
     return tfds
 
 
-def _prepared_builder(name, data_dir, download):
+def prepared_builder(name, data_dir, download):
     tfds = _import_tfds(name)
     try:
         builder = tfds.builder(name, data_dir=data_dir)
@@ -84,16 +84,19 @@ def _carve(train, chosen, seed, info):
     return dict(zip(parts, map(train.take, positions), strict=True))
 
 
-def _read(builder, split):
+def examples(builder, split):
     """Reads a split, without TensorFlow where the files allow it."""
     import tensorflow_datasets as tfds
 
     try:
         source = builder.as_data_source(split=split)
-        examples = [source[i] for i in range(len(source))]
+        return [source[i] for i in range(len(source))]
     except NotImplementedError:  # TFRecord files have no random access.
-        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
-    columns = _stack(builder.info.features, examples)
+        return list(tfds.as_numpy(builder.as_dataset(split=split)))
+
+
+def _read(builder, split):
+    columns = _stack(builder.info.features, examples(builder, split))
     keys = _supervised_keys(builder.info)
     if keys is None:
         return Split(columns)

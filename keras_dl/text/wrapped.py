@@ -1,9 +1,12 @@
 """Tokenizers from elsewhere, as vocabularies."""
 
+import os
+
 import keras
 import numpy as np
 
 from keras_dl.checks import check_integer
+from keras_dl.text import hugging_face
 from keras_dl.text.subwords import import_tokenizers
 from keras_dl.text.vocabulary import Vocabulary, check_text
 
@@ -43,6 +46,13 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
     | a `tokenizers.Tokenizer`                 | a copy, wrapped; its padding, |
     |                                          | truncation and template of    |
     |                                          | special tokens are left out   |
+    | the path of a folder of Hugging Face     | likewise, of its files        |
+
+    A folder holds `tokenizer.json`, or `vocab.txt` (WordPiece), or
+    `vocab.json` and `merges.txt` (bytes joined pair by pair). It is checked as
+    a whole before anything of it is used, `config.json` included; nothing is
+    unpickled or downloaded. What `tokenizer_config.json` says of lower case,
+    accents and special tokens holds: ids are those that transformers gives.
 
     Special tokens are those that the tokenizer names itself (`pad_token_id`
     and so on), else those of a usual spelling (`[PAD]`, `<pad>`, ...), else
@@ -65,9 +75,11 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
     Raises:
         TypeError: If `tokenizer` is none of these.
         ValueError: If a special token is not in the tokenizer's vocabulary, if
-            some are given with a `Vocabulary`, which has its own, or if a
+            some are given with a `Vocabulary`, which has its own, if a
             tokenizer of keras-hub has `sequence_length`, `add_bos`, `add_eos`
-            or a dtype of strings, or does not know its size.
+            or a dtype of strings, or does not know its size, or if there is no
+            such folder, or one whose files are damaged or contradict each
+            other.
 
     Example:
 
@@ -75,6 +87,7 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
     >>> vocabulary = as_vocabulary(tokenizer, pad=0, start=2, end=3)
     >>> vocabulary.encode("hi", end=True)
     [104, 105, 3]
+    >>> vocabulary = as_vocabulary("bert-base-uncased")  # A folder.
     """
     special = {"pad": pad, "unknown": unknown, "start": start, "end": end}
     if isinstance(tokenizer, Vocabulary):
@@ -84,6 +97,8 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
                 f"Vocabulary, which has its own. Received: {special}."
             )
         return tokenizer
+    if isinstance(tokenizer, (str, os.PathLike)):
+        return _from_folder(tokenizer, special)
     if all(callable(getattr(tokenizer, name, None)) for name in _METHODS):
         return HubVocabulary(tokenizer, **special)
     theirs = type(tokenizer).__module__.split(".")[0] == "tokenizers"
@@ -91,8 +106,8 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
         return TokenizersVocabulary(tokenizer.to_str(), **special)
     raise TypeError(
         "`tokenizer` must be a keras_dl Vocabulary, a tokenizer of keras-hub "
-        "or keras-nlp, or a tokenizers.Tokenizer. Received: "
-        f"{type(tokenizer).__name__}."
+        "or keras-nlp, a tokenizers.Tokenizer, or the path of a folder. "
+        f"Received: {type(tokenizer).__name__}."
     )
 
 
@@ -262,6 +277,15 @@ class TokenizersVocabulary(_Wrapped):
         for id in set(ids):
             self.id_to_token(id)  # Refuses what `decode` would leave out.
         return self._tokenizer.decode(ids, skip_special_tokens=False)
+
+
+def _from_folder(path, special):
+    folder = hugging_face.Folder(path)
+    for use, token in folder.special.items():
+        special[use] = token if special[use] is None else special[use]
+    vocabulary = TokenizersVocabulary(folder.state, **special)
+    folder.check_model(vocabulary)
+    return vocabulary
 
 
 def _check_settings(tokenizer):
