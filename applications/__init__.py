@@ -3,6 +3,7 @@
 from keras_dl.applications.bert import BERT
 from keras_dl.applications.lstm import LanguageModel, Seq2Seq
 from keras_dl.applications.mlp import MLP
+from keras_dl.applications.pretrainer import Pretrainer
 from keras_dl.applications.task_model import TaskModel
 from keras_dl.applications.transformer import (
     Transformer,
@@ -13,6 +14,7 @@ __all__ = [
     "BERT",
     "MLP",
     "LanguageModel",
+    "Pretrainer",
     "Seq2Seq",
     "TaskModel",
     "Transformer",

@@ -291,7 +291,7 @@ def arguments(config, family):
     if family.name == "roberta":
         found["first_position"] = found["pad_id"] + 1
         found["max_length"] -= found["first_position"]
-    return {**found, **family.fixed}
+    return {**found, **family.fixed, "entity_stream": None}
 
 
 def family_of(encoder):

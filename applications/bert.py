@@ -1,27 +1,25 @@
 """BERT: one encoder, which its whole family configures."""
 
+import functools
+
 import keras
-import numpy as np
 from keras import ops
 
-from keras_dl.applications import _hugging_face as hugging_face
-from keras_dl.applications import _keras_hub as keras_hub
-from keras_dl.applications._bert_sizes import SIZES
-from keras_dl.applications._portable import PortableModel
-from keras_dl.checks import check_choice, check_integer, check_rate
+from keras_dl.applications import _bert_arguments as bert_arguments
+from keras_dl.applications import _bert_inputs as bert_inputs
+from keras_dl.applications._bert_files import PublishedModel
 from keras_dl.layers import (
     Dense,
+    EntityFusionBlock,
     LearnedPositions,
     TransformerEncoderBlock,
-    combine_masks,
-    gelu_tanh,
 )
-
-INPUTS = ("token_ids", "segment_ids", "padding_mask", "attention_mask")
+from keras_dl.layers.entity_fusion import NO_ENTITY
+from keras_dl.layers.lookup import looked_up
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class BERT(PortableModel):
+class BERT(PublishedModel):
     """Transformer encoder that reads a text in both directions.
 
         x_t = drop(norm(E[token_t] + P[t] + S[segment_t]))
@@ -38,18 +36,26 @@ class BERT(PortableModel):
     | ALBERT     | `embedding_dim=128`, `num_distinct_layers=1`, `gelu_tanh` |
     | DistilBERT | half the layers, `num_segments=0`, `pooler=None`          |
     | TinyBERT   | 4 layers of 312, or 6 of 768                              |
+    | UniLM      | `num_segments=6`, and the input `"attention_pattern"`     |
+    | ERNIE      | `entity_stream`, and the input `"entity_ids"` (Zhang)     |
 
     **Shapes.** Ids `(batch, time)` to a dict: `"sequence_output"`,
-    `(batch, time, dim)`, and, with a pooler, `"pooled_output"`,
-    `(batch, dim)`.
+    `(batch, time, dim)`; with a pooler, `"pooled_output"`, `(batch, dim)`; and
+    `"entity_output"`, `(batch, time, dim of the entities)`, if the entity
+    stream returns it.
 
     **Masking.** Padding has no effect on real tokens. What a token may see can
-    be narrowed down further by `attention_mask`. Outputs of padding mean
-    nothing.
+    be narrowed down further by `"attention_mask"`, and row by row by
+    `"attention_pattern"`: 0 bidirectional, 1 left to right, 2 right to left, 3
+    sequence to sequence; see `keras_dl.layers.attention_pattern_mask`. In the
+    last, segments of odd numbers are the target, those of even ones the
+    source. What a mask hides has no effect, except where it is NaN. Outputs of
+    padding mean nothing.
 
     **Ids out of range.** `fit`, `evaluate` and `predict` refuse arrays that
-    hold them by name. Elsewhere, inside compiled code, an id of a token or
-    segment that does not exist makes the outputs of its text NaN.
+    hold them by name. Elsewhere, inside compiled code, an id of a token,
+    segment, pattern or entity that does not exist makes the outputs of its
+    text NaN.
 
     Args:
         vocabulary_size: Number of token ids.
@@ -77,21 +83,27 @@ class BERT(PortableModel):
         layer_norm_epsilon: Added to the variances.
         initializer_range: Standard deviation of the initial kernels and
             embeddings, of a normal distribution cut off at two of them.
+        entity_stream: `keras_dl.layers.EntityStream`: entities that the last
+            blocks read beside the tokens.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
         inputs: Integer tensor of token ids, or a dict with `"token_ids"` and
             any of `"segment_ids"` (zeros by default), `"padding_mask"` (true
-            for real tokens; `token_ids != pad_id` by default) and
+            for real tokens; `token_ids != pad_id` by default),
             `"attention_mask"` (`(batch, time, time)`, true where a token may
-            see another).
+            see another), `"attention_pattern"` (integers `(batch,)`) and
+            `"entity_ids"` (at the first token of a mention its entity,
+            elsewhere -1).
         return_hidden_states: Whether to return `"hidden_states"` too: a tuple
             of what goes into the first block and of what comes out of each.
         return_attention_scores: Whether to return `"attention_scores"` too: a
-            tuple of each block's weights, `(batch, heads, time, time)`.
+            tuple of each block's weights, `(batch, heads, time, time)`, those
+            of the tokens.
         training: Whether dropout is active.
 
     Raises:
+        TypeError: If `entity_stream` is something else.
         ValueError: If an argument is not allowed, inputs have unknown names,
             ids are out of range, or a text is longer than `max_length`.
 
@@ -107,8 +119,10 @@ class BERT(PortableModel):
         Devlin et al., "BERT: pre-training of deep bidirectional transformers
         for language understanding", 2019; Liu et al., "RoBERTa", 2019; Lan et
         al., "ALBERT", 2020; Sanh et al., "DistilBERT", 2019; Jiao et al.,
-        "TinyBERT", 2020. BERT's own code takes the tanh approximation of
-        GELU, Hugging Face's the exact form, which is the default here.
+        "TinyBERT", 2020; Dong et al., "UniLM", 2019; Zhang et al., "ERNIE:
+        enhanced language representation with informative entities", 2019.
+        BERT's own code takes the tanh approximation of GELU, Hugging Face's
+        the exact form, which is the default here.
     """
 
     def __init__(
@@ -130,138 +144,35 @@ class BERT(PortableModel):
         first_position=0,
         layer_norm_epsilon=1e-12,
         initializer_range=0.02,
+        entity_stream=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        sizes = {
+        arguments = {
             "vocabulary_size": vocabulary_size,
             "num_layers": num_layers,
             "dim": dim,
             "num_heads": num_heads,
             "intermediate_dim": intermediate_dim,
             "max_length": max_length,
-            "embedding_dim": dim if embedding_dim is None else embedding_dim,
+            "num_segments": num_segments,
+            "embedding_dim": embedding_dim,
+            "num_distinct_layers": num_distinct_layers,
+            "pooler": pooler,
+            "dropout": dropout,
+            "attention_dropout": attention_dropout,
+            "activation": activation,
+            "pad_id": pad_id,
+            "first_position": first_position,
+            "layer_norm_epsilon": layer_norm_epsilon,
+            "initializer_range": initializer_range,
+            "entity_stream": entity_stream,
         }
-        for name, value in sizes.items():
-            setattr(self, name, check_integer(name, value, 1))
-        if num_distinct_layers is None:
-            num_distinct_layers = num_layers
-        self.num_distinct_layers = check_integer(
-            "num_distinct_layers", num_distinct_layers, 1, num_layers
-        )
-        self.num_segments = check_integer("num_segments", num_segments, 0)
-        self.pooler = pooler
-        self.dropout = check_rate("dropout", dropout)
-        self.attention_dropout = (
-            self.dropout
-            if attention_dropout is None
-            else check_rate("attention_dropout", attention_dropout)
-        )
-        self.activation = _activation(activation)
-        self.pad_id = check_integer("pad_id", pad_id, 0, vocabulary_size - 1)
-        self.first_position = check_integer("first_position", first_position, 0)
-        self.layer_norm_epsilon = layer_norm_epsilon
-        self.initializer_range = initializer_range
-        if dim % num_heads:
-            raise ValueError(
-                "`dim` must be a multiple of `num_heads`. Received: "
-                f"dim={dim}, num_heads={num_heads}."
-            )
+        self._arguments = tuple(arguments)
+        for name, value in bert_arguments.checked(arguments).items():
+            setattr(self, name, value)
         self._make_layers()
         self.build((None, None))
-
-    @classmethod
-    def of_size(cls, size, **changes):
-        """A model of a published size, with new weights.
-
-        Args:
-            size: `"bert_tiny"`, `"bert_mini"`, `"bert_small"`,
-                `"bert_medium"`, `"bert_base"`, `"bert_large"`,
-                `"albert_base"`, `"albert_large"`, `"albert_xlarge"`,
-                `"albert_xxlarge"`, `"roberta_base"`, `"roberta_large"`,
-                `"distilbert_base"`, `"tinybert_4"` or `"tinybert_6"`.
-            **changes: Arguments that shall differ, such as
-                `vocabulary_size`, which is that of the published uncased
-                English model by default.
-
-        Returns:
-            A `BERT`.
-
-        Raises:
-            ValueError: If there is no such size.
-        """
-        check_choice("size", size, SIZES)
-        return cls(**{**SIZES[size], **changes})
-
-    @classmethod
-    def from_hugging_face(cls, folder, **changes):
-        """The encoder of a model of Hugging Face, of BERT, RoBERTa, ALBERT or
-        DistilBERT.
-
-        Args:
-            folder: Path of a folder with `config.json` and
-                `model.safetensors`, of a model with a head or without.
-            **changes: Arguments that shall differ and change no tensor, such
-                as `dropout`; and `pooler`: `"tanh"` makes a new one where the
-                file has none, `None` leaves the file's out.
-
-        Returns:
-            A `BERT`.
-
-        Raises:
-            ValueError: If the files are damaged, foreign or do not fit each
-                other. Nothing is read then.
-            ImportError: If safetensors is not installed.
-        """
-        file = hugging_face.Folder(folder)
-        family = file.family
-        has_pooler = file.has(f"{family.name}.{family.pooler}.weight")
-        pooler = changes.pop("pooler", "tanh" if has_pooler else None)
-        arguments = hugging_face.arguments(file.config, family)
-        encoder = cls(pooler=pooler, **{**arguments, **changes})
-        tensors = hugging_face.encoder_tensors(encoder, family)
-        mark = f"{family.name}.{family.pooler}."
-        if not has_pooler:
-            tensors = [t for t in tensors if not t.name.startswith(mark)]
-        ignored = (*hugging_face.IGNORED, mark)
-        file.load(tensors, ignored)
-        return encoder
-
-    def to_hugging_face(self, folder):
-        """Writes `config.json` and `model.safetensors`, without a head.
-
-        Args:
-            folder: Path of a folder, which is made if there is none.
-
-        Raises:
-            ValueError: If no model of Hugging Face is like this one.
-            ImportError: If safetensors is not installed.
-        """
-        family = hugging_face.family_of(self)
-        config = hugging_face.configuration(self, family)
-        config["architectures"] = [hugging_face.CLASSES[family.name] + "Model"]
-        tensors = hugging_face.encoder_tensors(self, family)
-        hugging_face.write(folder, config, tensors, prefix=False)
-
-    @classmethod
-    def from_keras_hub(cls, backbone, **changes):
-        """A copy of a backbone of keras-hub, or of keras-nlp.
-
-        Args:
-            backbone: A `BertBackbone`, `AlbertBackbone`, `RobertaBackbone` or
-                `DistilBertBackbone`.
-            **changes: Arguments that shall differ and change no variable,
-                such as `dropout`.
-
-        Returns:
-            A `BERT`.
-
-        Raises:
-            ValueError: If it is another backbone.
-        """
-        encoder = cls(**{**keras_hub.arguments(backbone), **changes})
-        keras_hub.copy(backbone, encoder)
-        return encoder
 
     def _make_layers(self):
         self.token_embedding = keras.layers.ReversibleEmbedding(
@@ -298,7 +209,7 @@ class BERT(PortableModel):
                 self.dim, "embedding_projection"
             )
         self.blocks = [
-            TransformerEncoderBlock(
+            self._block_maker(i)(
                 self.num_heads,
                 self.intermediate_dim,
                 dropout=self.dropout,
@@ -316,6 +227,12 @@ class BERT(PortableModel):
             self.pooler_dense = self._dense(
                 self.dim, "pooler", activation=self.pooler
             )
+
+    def _block_maker(self, number):
+        stream, last = self.entity_stream, self.num_layers - 1
+        if stream is None or number <= last - stream.num_layers:
+            return TransformerEncoderBlock
+        return functools.partial(stream.block, is_last=number == last)
 
     def _initializer(self):
         return keras.initializers.TruncatedNormal(stddev=self.initializer_range)
@@ -341,7 +258,10 @@ class BERT(PortableModel):
         if self.embedding_projection is not None:
             self.embedding_projection.build(embedded)
         for block in self.blocks:
-            block.build((None, None, self.dim))
+            shapes = [(None, None, self.dim)]
+            if isinstance(block, EntityFusionBlock):
+                shapes.append((None, None, self.entity_stream.dim))
+            block.build(*shapes)
         if self.pooler_dense is not None:
             self.pooler_dense.build((None, self.dim))
         self.built = True
@@ -354,26 +274,32 @@ class BERT(PortableModel):
         training=None,
     ):
         inputs = self.read(inputs)
-        real = inputs["padding_mask"]
         x = self.embed(
             inputs["token_ids"], inputs.get("segment_ids"), training=training
         )
+        x, seen = bert_inputs.seen(x, inputs)
+        stream = self._read_entities(inputs)
         states, scores = [x], []
         for block in self._successive_blocks():
-            x = block(
+            results = block(
                 x,
-                mask=real,
-                attention_mask=combine_masks(inputs.get("attention_mask")),
+                **(stream if isinstance(block, EntityFusionBlock) else {}),
+                mask=inputs["padding_mask"],
+                attention_mask=seen,
                 return_attention_scores=return_attention_scores,
                 training=training,
             )
+            x, *others = results if isinstance(results, tuple) else (results,)
             if return_attention_scores:
-                x, weights = x
-                scores.append(weights)
+                scores.append(others.pop())
+            if others:
+                (stream["entities"],) = others
             states.append(x)
         results = {"sequence_output": x}
         if self.pooler_dense is not None:
             results["pooled_output"] = self.pooler_dense(x[:, 0])
+        if self._returns_entities:
+            results["entity_output"] = stream["entities"]
         if return_hidden_states:
             results["hidden_states"] = tuple(states)
         if return_attention_scores:
@@ -387,18 +313,33 @@ class BERT(PortableModel):
             real = ops.cast(ops.not_equal(token_ids, self.pad_id), "int32")
             positions = ops.cumsum(real, axis=1) * real
             positions = positions + (self.first_position - 1)
-        x = _looked_up(self.token_embedding, token_ids, self.vocabulary_size)
+        x = looked_up(self.token_embedding, token_ids, self.vocabulary_size)
         x = self.positions(x, positions=positions)
         if self.segment_embedding is not None:
             if segment_ids is None:
                 segment_ids = ops.zeros_like(token_ids)
-            x = x + _looked_up(
+            x = x + looked_up(
                 self.segment_embedding, segment_ids, self.num_segments
             )
         x = self.drop(self.embedding_norm(x), training=training)
         if self.embedding_projection is not None:
             x = self.embedding_projection(x)
         return x
+
+    @property
+    def _returns_entities(self):
+        stream = self.entity_stream
+        return stream is not None and stream.returns_entities
+
+    def _read_entities(self, inputs):
+        """What a block that fuses reads beside the tokens."""
+        if self.entity_stream is None:
+            return {}
+        ids = inputs.get("entity_ids")
+        if ids is None:
+            ids = ops.full_like(inputs["token_ids"], NO_ENTITY)
+        vectors, there = self.entity_stream(ids)
+        return {"entities": vectors, "entities_mask": there}
 
     def compute_output_spec(
         self,
@@ -416,6 +357,9 @@ class BERT(PortableModel):
         results = {"sequence_output": spec(*sequence)}
         if self.pooler_dense is not None:
             results["pooled_output"] = spec(batch, self.dim)
+        if self._returns_entities:
+            size = self.entity_stream.dim
+            results["entity_output"] = spec(batch, time, size)
         if return_hidden_states:
             results["hidden_states"] = tuple(
                 spec(*sequence) for _ in range(self.num_layers + 1)
@@ -434,22 +378,18 @@ class BERT(PortableModel):
 
     def read(self, inputs):
         """The inputs as a dict, of names that there are, with the mask."""
-        if not isinstance(inputs, dict):
-            inputs = {"token_ids": inputs}
-        if "token_ids" not in inputs or not set(inputs) <= set(INPUTS):
-            raise ValueError(
-                "`inputs` must be token ids, or a dict with 'token_ids' and "
-                f"any of {list(INPUTS[1:])}. Received: {sorted(inputs)}."
-            )
-        if inputs.get("segment_ids") is not None and not self.num_segments:
-            raise ValueError(
-                "`segment_ids` must be left out for a model without segments "
-                "(num_segments=0). Received: segment_ids."
-            )
-        real = inputs.get("padding_mask")
-        if real is None:
-            real = ops.not_equal(inputs["token_ids"], self.pad_id)
-        return {**inputs, "padding_mask": ops.cast(real, "bool")}
+        return bert_inputs.read(self, inputs)
+
+    def check_arrays(self, inputs):
+        """Refuses arrays with ids that do not exist, and texts too long."""
+        bert_inputs.check_arrays(self, inputs)
+
+    def layer_groups(self):
+        """Lists of its layers, the lowest first: embeddings, blocks, pooler."""
+        pooler = [] if self.pooler_dense is None else [self.pooler_dense]
+        above = [*self.blocks, *pooler]
+        embeddings = [layer for layer in self.layers if layer not in above]
+        return [embeddings, *([block] for block in self.blocks), pooler]
 
     def compile(self, *args, **kwargs):
         raise TypeError(
@@ -462,62 +402,20 @@ class BERT(PortableModel):
         self.check_arrays(x)
         return super().predict(x, *args, **kwargs)
 
-    def check_arrays(self, inputs):
-        """Refuses arrays with ids that do not exist, and texts too long."""
-        if not isinstance(inputs, dict):
-            inputs = {"token_ids": inputs}
-        for name, size in (
-            ("token_ids", self.vocabulary_size),
-            ("segment_ids", self.num_segments),
-        ):
-            ids = inputs.get(name)
-            if not isinstance(ids, np.ndarray) or not ids.size:
-                continue
-            if ids.min() < 0 or ids.max() >= size:
-                raise ValueError(
-                    f"`{name}` must be from 0 to {size - 1}. Received: ids "
-                    f"from {ids.min()} to {ids.max()}."
-                )
-            if ids.shape[-1] > self.max_length:
-                raise ValueError(
-                    "Texts must have at most max_length="
-                    f"{self.max_length} tokens. Received: {name} of shape "
-                    f"{ids.shape}."
-                )
-
     def get_config(self):
+        arguments = {name: getattr(self, name) for name in self._arguments}
         return {
             **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "num_layers": self.num_layers,
-            "dim": self.dim,
-            "num_heads": self.num_heads,
-            "intermediate_dim": self.intermediate_dim,
-            "max_length": self.max_length,
-            "num_segments": self.num_segments,
-            "embedding_dim": self.embedding_dim,
-            "num_distinct_layers": self.num_distinct_layers,
-            "pooler": self.pooler,
-            "dropout": self.dropout,
-            "attention_dropout": self.attention_dropout,
+            **arguments,
             "activation": keras.activations.serialize(self.activation),
-            "pad_id": self.pad_id,
-            "first_position": self.first_position,
-            "layer_norm_epsilon": self.layer_norm_epsilon,
-            "initializer_range": self.initializer_range,
+            "entity_stream": keras.saving.serialize_keras_object(
+                self.entity_stream
+            ),
         }
 
-
-def _activation(activation):
-    if activation == "gelu_tanh":
-        return gelu_tanh
-    return keras.activations.get(activation)
-
-
-def _looked_up(embedding, ids, size):
-    """The vectors of ids, and NaN for ids that there are not."""
-    ids = ops.cast(ids, "int32")
-    inside = ops.logical_and(ids >= 0, ids < size)
-    x = embedding(ops.where(inside, ids, 0))
-    wrong = ops.where(inside, 0.0, np.nan)
-    return x + ops.cast(ops.expand_dims(wrong, -1), x.dtype)
+    @classmethod
+    def from_config(cls, config):
+        stream = keras.saving.deserialize_keras_object(
+            config.get("entity_stream")
+        )
+        return cls(**{**config, "entity_stream": stream})

@@ -6,12 +6,13 @@ from keras import ops
 from keras_dl.applications import _hugging_face as hugging_face
 from keras_dl.applications import _hugging_face_heads as their_heads
 from keras_dl.applications._portable import PortableModel
+from keras_dl.applications._writing import WritingModel
 from keras_dl.applications.bert import BERT
 from keras_dl.heads import Head
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class TaskModel(PortableModel):
+class TaskModel(WritingModel, PortableModel):
     """An encoder and one head, or several: for pre-training and fine-tuning.
 
         loss = sum_k w_k loss_k(head_k(encoder(x)), y_k)
@@ -28,7 +29,9 @@ class TaskModel(PortableModel):
 
     **Inputs.** A dict: those of the encoder, see `BERT`, and those that a head
     reads beside them. With a `MultipleChoice` head the encoder's have one more
-    axis, `(batch, choices, time)`.
+    axis, `(batch, choices, time)`. A pair is `"token_ids"` and `"decoder_ids"`,
+    for a `TransformerDecoder`: alone, it makes a model from sequence to
+    sequence, for which `keras_dl.generate(model, sources)` writes.
 
     Args:
         encoder: A `BERT`.
@@ -36,7 +39,7 @@ class TaskModel(PortableModel):
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
-        inputs: Token ids, or a dict of inputs.
+        inputs: Token ids, a dict of inputs, or a pair of ids.
         training: Whether dropout is active.
 
     Raises:
@@ -165,6 +168,14 @@ class TaskModel(PortableModel):
         }
         return results if isinstance(self.heads, dict) else results[""]
 
+    def layer_groups(self):
+        """Lists of its layers, the lowest first: as the encoder's, and heads.
+
+        The heads are together, with the pooler.
+        """
+        *below, pooler = self.encoder.layer_groups()
+        return [*below, [*pooler, *self._several()]]
+
     @property
     def trainable_variables(self):
         """All but the pooler's, if no head reads it: it gets no gradient."""
@@ -184,7 +195,11 @@ class TaskModel(PortableModel):
 
     def _split(self, inputs):
         """The inputs of the encoder, and those of the heads."""
-        if not isinstance(inputs, dict):
+        if isinstance(inputs, (list, tuple)):
+            inputs = dict(
+                zip(("token_ids", "decoder_ids"), inputs, strict=True)
+            )
+        elif not isinstance(inputs, dict):
             inputs = {"token_ids": inputs}
         names = {n for head in self._several() for n in head.inputs}
         others = {name: x for name, x in inputs.items() if name in names}
@@ -244,8 +259,11 @@ class TaskModel(PortableModel):
         return super().predict(x, *args, **kwargs)
 
     def _check_arrays(self, x):
-        if isinstance(x, dict) or hasattr(x, "shape"):
-            self.encoder.check_arrays(self._split(x)[0])
+        if isinstance(x, (dict, list, tuple)) or hasattr(x, "shape"):
+            own, others = self._split(x)
+            self.encoder.check_arrays(own)
+            for head in self._several():
+                head.check_arrays(others, self.encoder)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -30,6 +30,7 @@ __all__ = [
     "metrics",
     "optimizers",
     "substitute",
+    "tasks",
     "testing",
     "text",
     "training",

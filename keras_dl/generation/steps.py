@@ -132,7 +132,7 @@ class Uncached(Cached):
     """Runs the whole model on what there is so far, in each step."""
 
     def _begin(self, prompts, mask, length):
-        prompts, lengths = to_the_left(prompts, mask)
+        prompts, lengths = to_the_left(prompts, mask, self.pad_id or 0)
         state = {}
         if getattr(self.model, "reads_source", False):
             state["source"] = prompts
@@ -164,14 +164,14 @@ class Uncached(Cached):
         return ops.take_along_axis(logits, last, axis=1)[:, 0], state
 
 
-def to_the_left(ids, mask):
-    """Rows padded on the left, padded with 0 on the right; their lengths."""
+def to_the_left(ids, mask, pad_id=0):
+    """Rows padded on the left, padded on the right; their lengths."""
     width = ids.shape[1]
     lengths = ops.sum(ops.cast(mask, "int32"), axis=1)
     steps = ops.arange(width, dtype="int32")[None]
     at = (steps + width - lengths[:, None]) % width
     ids = ops.take_along_axis(ops.cast(ids, "int32"), at, axis=1)
-    return ops.where(steps < lengths[:, None], ids, 0), lengths
+    return ops.where(steps < lengths[:, None], ids, pad_id), lengths
 
 
 def _by_rows(function, state):

@@ -1,5 +1,7 @@
 """Heads: what tasks put on an encoder, with their losses and metrics."""
 
+from keras_dl.heads.decoder import TransformerDecoder
+from keras_dl.heads.entities import AlignedEntities
 from keras_dl.heads.head import Head
 from keras_dl.heads.pretraining import MaskedTokens, SpanBoundary
 from keras_dl.heads.sentences import (
@@ -10,6 +12,7 @@ from keras_dl.heads.sentences import (
 from keras_dl.heads.tokens import SpanAnswer, Tagging
 
 __all__ = [
+    "AlignedEntities",
     "Classification",
     "Head",
     "MaskedTokens",
@@ -18,4 +21,5 @@ __all__ = [
     "SpanAnswer",
     "SpanBoundary",
     "Tagging",
+    "TransformerDecoder",
 ]

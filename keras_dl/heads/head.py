@@ -14,8 +14,9 @@ class Head(keras.Layer):
 
     A subclass writes `attach` and `call`, and `default_loss` and
     `default_metrics`. `inputs` names what it reads beside the encoder's own
-    inputs; `flattens` says that a row of inputs is several texts, and
-    `reads_pooled` that the pooled output is needed.
+    inputs, `optional` what of these it can do without; `flattens` says that a
+    row of inputs is several texts, and `reads_pooled` that the pooled output
+    is needed.
 
     **Loss.** A mean over what counts in the batch, from logits.
 
@@ -30,6 +31,7 @@ class Head(keras.Layer):
     """
 
     inputs = ()
+    optional = ()
     flattens = False
     reads_pooled = False
 
@@ -46,6 +48,9 @@ class Head(keras.Layer):
 
     def call(self, found, inputs, encoder, training=None):
         raise NotImplementedError
+
+    def check_arrays(self, inputs, encoder):
+        """Refuses arrays among its inputs that hold ids that do not exist."""
 
     def default_loss(self):
         """The loss of the task."""

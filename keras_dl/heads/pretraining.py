@@ -11,7 +11,7 @@ from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
 
 
-class _TiedHead(Head):
+class TiedHead(Head):
     """Logits of tokens: `E f(x) + b`, with the encoder's embeddings E."""
 
     def attach(self, encoder):
@@ -29,18 +29,22 @@ class _TiedHead(Head):
             activation=encoder.activation,
             dtype=self.dtype_policy,
         )
+        return dense, self._norm(encoder, units, f"{name}_norm")
+
+    def _norm(self, encoder, size, name):
         norm = keras.layers.LayerNormalization(
             epsilon=encoder.layer_norm_epsilon,
             dtype=self.dtype_policy,
-            name=f"{name}_norm",
+            name=name,
         )
-        norm.build((None, units))
-        return dense, norm
+        norm.build((None, size))
+        return norm
 
     def _logits(self, x, encoder):
-        tied = ops.transpose(encoder.token_embedding.embeddings)
-        bias = ops.convert_to_tensor(self.bias)
-        return ops.cast(backend.linear(x, tied, bias), "float32")
+        tied = ops.cast(encoder.token_embedding.embeddings, x.dtype)
+        bias = ops.cast(self.bias, x.dtype)
+        logits = backend.linear(x, ops.transpose(tied), bias)
+        return ops.cast(logits, "float32")
 
     def default_loss(self):
         return LabelSmoothedCrossentropy(ignore_class=NO_TARGET)
@@ -50,7 +54,7 @@ class _TiedHead(Head):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class MaskedTokens(_TiedHead):
+class MaskedTokens(TiedHead):
     """Which tokens stood where the input was masked.
 
         logits_t = E norm(activation(W h_t + c)) + b
@@ -78,6 +82,7 @@ class MaskedTokens(_TiedHead):
     """
 
     inputs = ("masked_positions",)
+    optional = inputs
 
     def attach(self, encoder):
         self.dense, self.norm = self._dense_and_norm(
@@ -93,7 +98,7 @@ class MaskedTokens(_TiedHead):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class SpanBoundary(_TiedHead):
+class SpanBoundary(TiedHead):
     """Which tokens a masked span held, told from its two ends outside.
 
         x = [h_left; h_right; P_offset]

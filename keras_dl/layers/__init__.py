@@ -3,7 +3,9 @@
 from keras_dl.layers.activations import gelu_tanh
 from keras_dl.layers.attention import Attention
 from keras_dl.layers.attention_decoder import AttentionDecoder
+from keras_dl.layers.attention_patterns import attention_pattern_mask
 from keras_dl.layers.dense import Dense
+from keras_dl.layers.entity_fusion import EntityFusionBlock, EntityStream
 from keras_dl.layers.masks import causal_mask, combine_masks, padding_mask
 from keras_dl.layers.multi_head_attention import MultiHeadAttention
 from keras_dl.layers.positions import LearnedPositions, SinusoidPositions
@@ -19,11 +21,14 @@ __all__ = [
     "Attention",
     "AttentionDecoder",
     "Dense",
+    "EntityFusionBlock",
+    "EntityStream",
     "LearnedPositions",
     "MultiHeadAttention",
     "SinusoidPositions",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
+    "attention_pattern_mask",
     "causal_mask",
     "combine_masks",
     "fast_recurrent",

@@ -119,9 +119,9 @@ class TransformerEncoderBlock(keras.Layer):
     def _seed(self, part):
         return None if self.seed is None else (self.seed + part) % 2**32
 
-    def _attention(self, name, part):
+    def _attention(self, name, part, num_heads=None):
         return MultiHeadAttention(
-            self.num_heads,
+            num_heads or self.num_heads,
             dropout=self.attention_dropout,
             use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer.clone(),
@@ -135,12 +135,13 @@ class TransformerEncoderBlock(keras.Layer):
             epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name
         )
 
-    def _dense(self, units, name):
+    def _dense(self, units, name, **kwargs):
         return Dense(
             units,
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,
             name=name,
+            **kwargs,
         )
 
     def build(self, input_shape):

@@ -1,6 +1,10 @@
 """Text without TensorFlow: vocabularies, batches, masking, spans and tags."""
 
+from keras_dl.text.attention_patterns import AttentionPatterns
+from keras_dl.text.batch_parts import BatchPart
 from keras_dl.text.characters import CharacterVocabulary
+from keras_dl.text.entities import EntityAlignments
+from keras_dl.text.fragment_decoding import FragmentDecoding
 from keras_dl.text.language_model import LanguageModelBatches
 from keras_dl.text.masked_batches import MaskedBatches
 from keras_dl.text.masking import Masking, TokenMasking, masked_positions
@@ -11,6 +15,7 @@ from keras_dl.text.packing import (
     pack_full_sentences,
 )
 from keras_dl.text.pair_packing import pack_ordered_pairs, pack_pairs
+from keras_dl.text.pairs import encode_pairs
 from keras_dl.text.span_masking import (
     FragmentMasking,
     NGramMasking,
@@ -18,8 +23,10 @@ from keras_dl.text.span_masking import (
     span_boundaries,
 )
 from keras_dl.text.spans import FoundAnswer, FoundAnswers, SpanWindows
+from keras_dl.text.squad import Questions, read_squad
 from keras_dl.text.subwords import SubwordVocabulary
 from keras_dl.text.tagging import TaggedWords, read_conll
+from keras_dl.text.target_masking import TargetMasking
 from keras_dl.text.teacher_forcing import TeacherForcingBatches
 from keras_dl.text.vocabulary import Vocabulary
 from keras_dl.text.word_masking import UnitMasking, WholeWordMasking
@@ -27,9 +34,13 @@ from keras_dl.text.words import WordVocabulary
 from keras_dl.text.wrapped import as_vocabulary
 
 __all__ = [
+    "AttentionPatterns",
+    "BatchPart",
     "CharacterVocabulary",
+    "EntityAlignments",
     "FoundAnswer",
     "FoundAnswers",
+    "FragmentDecoding",
     "FragmentMasking",
     "LanguageModelBatches",
     "MaskedBatches",
@@ -37,10 +48,12 @@ __all__ = [
     "NGram",
     "NGramMasking",
     "Packed",
+    "Questions",
     "SpanMasking",
     "SpanWindows",
     "SubwordVocabulary",
     "TaggedWords",
+    "TargetMasking",
     "TeacherForcingBatches",
     "TokenMasking",
     "UnitMasking",
@@ -48,6 +61,7 @@ __all__ = [
     "WholeWordMasking",
     "WordVocabulary",
     "as_vocabulary",
+    "encode_pairs",
     "masked_positions",
     "ngram_perplexity",
     "pack_document_sentences",
@@ -55,5 +69,6 @@ __all__ = [
     "pack_ordered_pairs",
     "pack_pairs",
     "read_conll",
+    "read_squad",
     "span_boundaries",
 ]

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from keras_dl.checks import check_int32, check_integer
+from keras_dl.checks import check_integer
 from keras_dl.datasets import Batches
+from keras_dl.text.batch_parts import check_aligned, check_extras
 from keras_dl.text.masking import (
     Masking,
     check_vocabulary,
@@ -34,6 +35,7 @@ class MaskedBatches(Batches):
     |                    |                  | -1 in slots that are not used    |
     | `next_sentence`    | `(rows,)`        | the labels of pairs, if any      |
 
+    and what `extras` add, such as `AttentionPatterns` or `EntityAlignments`.
     Keep slots that are not used out of the loss, for example with
     `keras.losses.SparseCategoricalCrossentropy(ignore_class=-1)`.
 
@@ -41,7 +43,8 @@ class MaskedBatches(Batches):
     tokens: they depend on `(seed, epoch, position of the batch)`. With
     `dynamic=False` (BERT) there are `duplicates` versions of the texts, made
     from `(seed, version)`, and epoch `e` reads version `e % duplicates`; what
-    is hidden in a text then does not depend on the batch that it is in.
+    is hidden in a text then does not depend on the batch that it is in. Extras
+    are drawn anew for each batch in either case, and change no masks.
 
     For orders, epochs and resuming see `keras_dl.datasets.Batches`.
 
@@ -60,6 +63,7 @@ class MaskedBatches(Batches):
         boundaries: Whether to give the boundaries of spans.
         units: For `UnitMasking`: integers `(rows, time)`.
         drop_remainder: Whether to leave out a last, smaller batch.
+        extras: List of what batches hold besides, each a `BatchPart`.
 
     Attributes:
         limit: Number of slots for chosen tokens.
@@ -67,8 +71,8 @@ class MaskedBatches(Batches):
     Raises:
         ValueError: If an argument is out of range, `limit` is too small, ids
             are not in the vocabulary, or the vocabulary is not that of
-            `masking`.
-        TypeError: If `masking` is no `Masking`.
+            `masking`, or one of the extras does not fit the texts.
+        TypeError: If `masking` is no `Masking`, or an extra no `BatchPart`.
 
     Example:
 
@@ -99,11 +103,17 @@ class MaskedBatches(Batches):
         boundaries=False,
         units=None,
         drop_remainder=False,
+        extras=(),
     ):
         self.masking = _check_masking(masking, vocabulary)
         self._packed = _check_packed(packed, vocabulary)
         shape = self._packed.token_ids.shape
-        self._units = _check_aligned("units", units, shape)
+        self._parts = {}
+        if units is not None:
+            self._parts["units"] = check_aligned("units", units, shape)
+        if masking.reads_segments:
+            self._parts["segment_ids"] = self._packed.segment_ids
+        self.extras = check_extras(extras, self._packed)
         most = masking.limit(shape[1])
         self.limit = most if limit is None else limit
         check_integer("limit", self.limit, minimum=most)
@@ -127,12 +137,16 @@ class MaskedBatches(Batches):
             masked, groups = self._mask(rows, key)
         else:
             masked, groups = (part[rows] for part in self._whole_version())
-        return self._item(rows, masked, groups)
+        x, y = self._item(rows, masked, groups)
+        for number, extra in enumerate(self.extras, 1):
+            key = [self.seed, self.epoch, index, number]
+            x, y = extra(x, y, rows, np.random.RandomState(key))
+        return x, y
 
     def _mask(self, rows, key):
         """Ids with some hidden, and what belongs together, of these rows."""
         ids = self._packed.token_ids[rows]
-        parts = {} if self._units is None else {"units": self._units[rows]}
+        parts = {name: array[rows] for name, array in self._parts.items()}
         generator = np.random.RandomState(key)
         groups = self.masking.choose(ids, generator, **parts)
         masked = self.masking.replace(ids, groups, generator)
@@ -204,21 +218,8 @@ def _check_packed(packed, vocabulary):
                 "`packed` must hold ids of the vocabulary, from 0 to "
                 f"{vocabulary.size - 1}. Received: {id}."
             )
-    segments = _check_aligned("segment_ids", packed.segment_ids, ids.shape)
+    segments = check_aligned("segment_ids", packed.segment_ids, ids.shape)
     if segments is None:
         segments = np.zeros(ids.shape, "int32")
-    labels = _check_aligned("labels", packed.labels, ids.shape[:1])
+    labels = check_aligned("labels", packed.labels, ids.shape[:1])
     return Packed(ids.astype("int32"), segments, labels)
-
-
-def _check_aligned(name, array, shape):
-    """Returns integers of this shape as `int32`, and `None` as it is."""
-    if array is None:
-        return None
-    array = np.asarray(array)
-    if array.shape != shape or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"`{name}` must be integers of shape {shape}. "
-            f"Received: shape {array.shape}, dtype {array.dtype}."
-        )
-    return check_int32(name, array)

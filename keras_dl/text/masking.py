@@ -68,6 +68,8 @@ class Masking:
         vocabulary, special ones included.
     """
 
+    reads_segments = False  # Whether it is called with `segment_ids`.
+
     def __init__(
         self, vocabulary, rate=0.15, mask=0.8, random=0.1, max_predictions=None
     ):
@@ -104,7 +106,8 @@ class Masking:
         Args:
             ids: Integers `(rows, time)`.
             generator: `numpy.random.RandomState`.
-            **parts: What the strategy needs besides: `units` of `UnitMasking`.
+            **parts: What the strategy needs besides: `units` of `UnitMasking`,
+                `segment_ids` of `TargetMasking`.
 
         Returns:
             Ids with some of them hidden, `int32`, and which ones were chosen,
@@ -127,7 +130,7 @@ class Masking:
         """
         ids = self._check_ids(ids)
         real = ~self._special[ids]
-        budget = self._budget(real, _check_generator(generator))
+        budget = self._budget(real, check_generator(generator))
         return self._choose(ids, real, budget, generator, **parts)
 
     def replace(self, ids, groups, generator):
@@ -143,7 +146,7 @@ class Masking:
         """
         masked = self._check_ids(ids).copy()
         chosen = groups >= 0
-        fates = self._fates(groups, chosen, _check_generator(generator))
+        fates = self._fates(groups, chosen, check_generator(generator))
         others = generator.random_sample(len(fates)) * len(self._ordinary)
         kept = fates >= self.mask + self.random
         new = np.where(kept, masked[chosen], self._mask_id)
@@ -267,7 +270,7 @@ def check_vocabulary(vocabulary):
     return vocabulary
 
 
-def _check_generator(generator):
+def check_generator(generator):
     if not isinstance(generator, np.random.RandomState):
         raise TypeError(
             "`generator` must be a numpy.random.RandomState, whose stream "

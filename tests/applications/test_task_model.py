@@ -80,6 +80,12 @@ CASES = {
         MASKED_TARGETS,
         (32, 3, 20),
     ),
+    "decoder": (
+        heads.TransformerDecoder,
+        {"token_ids": IDS, "decoder_ids": IDS[:, :-1]},
+        IDS[:, 1:],
+        (32, 5, 20),
+    ),
 }
 
 

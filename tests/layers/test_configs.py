@@ -35,6 +35,19 @@ CASES = {
         "return_state": True,
         "seed": 7,
     },
+    layers.EntityFusionBlock: {
+        **BLOCK,
+        "entity_heads": 2,
+        "returns_entities": False,
+    },
+    layers.EntityStream: {
+        "num_entities": 5,
+        "dim": 6,
+        "num_heads": 3,
+        "num_layers": 2,
+        "returns_entities": True,
+        "trainable": True,
+    },
     layers.LearnedPositions: {"max_length": 6, "initializer": "he_normal"},
     layers.MultiHeadAttention: {
         "num_heads": 3,

@@ -1,0 +1,81 @@
+"""The arguments of an encoder, with every doubt named before any layer."""
+
+import keras
+
+from keras_dl.checks import check_integer, check_rate
+from keras_dl.layers import EntityStream, gelu_tanh
+
+
+def checked(arguments):
+    """The arguments of `BERT` by name, checked, with what follows from others.
+
+    Args:
+        arguments: Dict of all of them.
+
+    Returns:
+        A dict of the same names.
+
+    Raises:
+        TypeError: If `entity_stream` is something else.
+        ValueError: If another is not allowed.
+    """
+    found = dict(arguments)
+    for name, of in (
+        ("embedding_dim", "dim"),
+        ("num_distinct_layers", "num_layers"),
+        ("attention_dropout", "dropout"),
+    ):
+        if found[name] is None:
+            found[name] = found[of]
+    for name, least in (
+        ("vocabulary_size", 1),
+        ("num_layers", 1),
+        ("dim", 1),
+        ("num_heads", 1),
+        ("intermediate_dim", 1),
+        ("max_length", 1),
+        ("embedding_dim", 1),
+        ("num_segments", 0),
+        ("first_position", 0),
+    ):
+        found[name] = check_integer(name, found[name], least)
+    for name, least, most in (
+        ("num_distinct_layers", 1, found["num_layers"]),
+        ("pad_id", 0, found["vocabulary_size"] - 1),
+    ):
+        found[name] = check_integer(name, found[name], least, most)
+    for name in ("dropout", "attention_dropout"):
+        found[name] = check_rate(name, found[name])
+    if found["dim"] % found["num_heads"]:
+        raise ValueError(
+            "`dim` must be a multiple of `num_heads`. Received: "
+            f"dim={found['dim']}, num_heads={found['num_heads']}."
+        )
+    found["activation"] = _activation(found["activation"])
+    _check_stream(found["entity_stream"], found)
+    return found
+
+
+def _activation(activation):
+    if activation == "gelu_tanh":
+        return gelu_tanh
+    return keras.activations.get(activation)
+
+
+def _check_stream(stream, found):
+    """Says why these blocks cannot read a stream of entities."""
+    if stream is None:
+        return
+    if not isinstance(stream, EntityStream):
+        raise TypeError(
+            "`entity_stream` must be a keras_dl.layers.EntityStream. "
+            f"Received: entity_stream={stream!r}."
+        )
+    layers, distinct = found["num_layers"], found["num_distinct_layers"]
+    check_integer("entity_stream.num_layers", stream.num_layers, 1, layers)
+    if distinct != layers:
+        raise ValueError(
+            "`num_distinct_layers` must be `num_layers` for a model with an "
+            f"`entity_stream`. Received: num_distinct_layers={distinct}, "
+            f"num_layers={layers}."
+        )

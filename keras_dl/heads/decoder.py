@@ -1,0 +1,230 @@
+"""The head that writes: a Transformer decoder on an encoder's outputs."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dl.checks import check_integer
+from keras_dl.heads.pretraining import TiedHead
+from keras_dl.layers import (
+    LearnedPositions,
+    TransformerDecoderBlock,
+    combine_masks,
+)
+from keras_dl.layers.lookup import looked_up
+from keras_dl.losses import LabelSmoothedCrossentropy
+from keras_dl.metrics import Perplexity, TokenAccuracy
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class TransformerDecoder(TiedHead):
+    """Writes tokens one after another, from what the encoder read.
+
+        x_t = W drop(norm(E[token_t] + P[t])) + c
+        h = decoder blocks over x, with the encoder's outputs as memory
+        logits_t = E (V h_t + d) + b
+
+    `E` is the encoder's token embedding, on the way in and out; `P`, the
+    normalization and all else are the decoder's own. `W` and `V` are there
+    only if the encoder has an `embedding_dim` of its own.
+
+    It serves twice. In pre-training it predicts a fragment that is hidden
+    from the encoder (MASS): `keras_dl.text.FragmentDecoding` makes the inputs
+    and targets. Then it writes one text from another: the same head goes on
+    with pairs, such as those of `keras_dl.text.TeacherForcingBatches`, and
+    `keras_dl.generate(model, sources)` writes with a model that has no other
+    head, by a cache of keys and values.
+
+    **Shapes.** Inputs `"decoder_ids"`, `(batch, length)`, the token before
+    each that is to be predicted; `"decoder_positions"`, of the same shape,
+    where these stand in the text (0, 1, 2, ... by default); `"memory_mask"`,
+    `(batch, time)`, which outputs of the encoder may be seen beside the
+    padding mask (all by default). To logits
+    `(batch, length, vocabulary_size)`; targets are token ids
+    `(batch, length)`, the encoder's `pad_id` where there is none.
+
+    **Masking.** No position sees a later one. The encoder's padding, and what
+    `"memory_mask"` hides, has no effect.
+
+    **Loss, metrics.** Crossentropy, accuracy and perplexity of the tokens
+    that are no padding.
+
+    Args:
+        num_layers: Number of blocks; as the encoder has by default.
+        num_heads: Number of attention heads; as the encoder's by default.
+        intermediate_dim: Width of the feed-forward networks; as the
+            encoder's by default.
+        start_id: Id that `keras_dl.generate` begins with.
+        **kwargs: Arguments of `keras.Layer`.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> objectives = {"fragment": TransformerDecoder()}
+    >>> model = keras_dl.applications.TaskModel(encoder, objectives)
+    >>> model.compile(keras.optimizers.AdamW(1e-4))
+    >>> model.fit(batches)
+    >>> writer = keras_dl.applications.TaskModel(
+    ...     encoder, model.heads["fragment"]
+    ... )
+    >>> writer.compile(keras.optimizers.AdamW(1e-4))
+    >>> writer.fit(keras_dl.text.TeacherForcingBatches(*texts, v, v, 32))
+    >>> keras_dl.generate(writer, "a text", search="beam", vocabulary=v)
+
+    Reference:
+        Song et al., "MASS: Masked Sequence to Sequence Pre-training for
+        Language Generation", 2019. As in its code, which has two variants,
+        the two sides have positions of their own and share the token
+        embedding. Where it differs: blocks are those of the encoder, and
+        embeddings are not scaled.
+    """
+
+    inputs = ("decoder_ids", "decoder_positions", "memory_mask")
+    optional = ("decoder_positions", "memory_mask")
+
+    def __init__(
+        self,
+        num_layers=None,
+        num_heads=None,
+        intermediate_dim=None,
+        start_id=2,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self._sizes = {
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "intermediate_dim": intermediate_dim,
+        }
+        for name, value in self._sizes.items():
+            if value is not None:
+                check_integer(name, value, 1)
+        self.start_id = check_integer("start_id", start_id, 0)
+
+    def attach(self, encoder):
+        check_integer("start_id", self.start_id, 0, encoder.vocabulary_size - 1)
+        self.pad_id = encoder.pad_id
+        size, dim = encoder.embedding_dim, encoder.dim
+        self.positions = LearnedPositions(
+            encoder.max_length,
+            initializer=keras.initializers.TruncatedNormal(
+                stddev=encoder.initializer_range
+            ),
+            dtype=self.dtype_policy,
+            name="positions",
+        )
+        self.positions.build((None, None, size))
+        self.embedding_norm = self._norm(encoder, size, "embedding_norm")
+        self.drop = keras.layers.Dropout(
+            encoder.dropout, dtype=self.dtype_policy
+        )
+        self.embedding_projection = self._between(
+            encoder, size, dim, "embedding_projection"
+        )
+        self.blocks = self._blocks(encoder)
+        self.output_projection = self._between(
+            encoder, dim, size, "output_projection"
+        )
+        super().attach(encoder)
+
+    def _between(self, encoder, size, units, name):
+        """A dense layer from one size to the other, if they differ."""
+        if size == units:
+            return None
+        return self._dense(encoder, size, units, name, dtype=self.dtype_policy)
+
+    def _blocks(self, encoder):
+        given = {name: value for name, value in self._sizes.items() if value}
+        sizes = {name: getattr(encoder, name) for name in self._sizes} | given
+        blocks = [
+            TransformerDecoderBlock(
+                sizes["num_heads"],
+                sizes["intermediate_dim"],
+                dropout=encoder.dropout,
+                attention_dropout=encoder.attention_dropout,
+                activation=encoder.activation,
+                layer_norm_epsilon=encoder.layer_norm_epsilon,
+                kernel_initializer=keras.initializers.TruncatedNormal(
+                    stddev=encoder.initializer_range
+                ),
+                dtype=self.dtype_policy,
+                name=f"block_{i + 1}",
+            )
+            for i in range(sizes["num_layers"])
+        ]
+        for block in blocks:
+            block.build((None, None, encoder.dim), (None, None, encoder.dim))
+        return blocks
+
+    def call(self, found, inputs, encoder, training=None):
+        memory = found["sequence_output"]
+        seen = combine_masks(inputs["padding_mask"], inputs.get("memory_mask"))
+        positions = inputs.get("decoder_positions")
+        x = self._embed(inputs["decoder_ids"], positions, encoder, training)
+        for block in self.blocks:
+            x = block(x, memory, memory_mask=seen, training=training)
+        return self._logits(x, encoder)
+
+    def check_arrays(self, inputs, encoder):
+        ids, size = inputs.get("decoder_ids"), encoder.vocabulary_size
+        if not isinstance(ids, np.ndarray) or not ids.size:
+            return
+        if ids.min() < 0 or ids.max() >= size:
+            raise ValueError(
+                f"`decoder_ids` must be from 0 to {size - 1}. Received: ids "
+                f"from {ids.min()} to {ids.max()}."
+            )
+
+    def start(self, memory, mask, length):
+        """The state of writing at most `length` tokens from a memory."""
+        return {
+            "caches": [
+                block.start_cache(memory, length, mask) for block in self.blocks
+            ],
+            "mask": mask,
+            "index": ops.zeros((), dtype="int32"),
+        }
+
+    def step(self, tokens, state, encoder):
+        """Reads one more token of each row: the next logits, and the state."""
+        index, caches = state["index"], []
+        x = self._embed(tokens[:, None], ops.reshape(index, (1, 1)), encoder)
+        for block, cache in zip(self.blocks, state["caches"], strict=True):
+            # The memory's projections are in the cache.
+            x, cache = block(
+                x, x, memory_mask=state["mask"], cache=cache, index=index
+            )
+            caches.append(cache)
+        state = {**state, "caches": caches, "index": index + 1}
+        return self._logits(x, encoder)[:, 0], state
+
+    def _embed(self, ids, positions, encoder, training=False):
+        x = looked_up(encoder.token_embedding, ids, encoder.vocabulary_size)
+        x = self.positions(x, positions=positions)
+        x = self.drop(self.embedding_norm(x), training=training)
+        if self.embedding_projection is not None:
+            x = self.embedding_projection(x)
+        return x
+
+    def _logits(self, x, encoder):
+        if self.output_projection is not None:
+            x = self.output_projection(x)
+        return super()._logits(x, encoder)
+
+    def default_loss(self):
+        return LabelSmoothedCrossentropy(ignore_class=self.pad_id)
+
+    def default_metrics(self):
+        return [
+            TokenAccuracy(self.pad_id, name="accuracy"),
+            Perplexity(ignore_class=self.pad_id),
+        ]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            **self._sizes,
+            "start_id": self.start_id,
+        }

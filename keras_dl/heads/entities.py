@@ -1,0 +1,69 @@
+"""The objective of pre-training that aligns tokens with entities."""
+
+import keras
+from keras import ops
+
+from keras_dl.heads.pretraining import TiedHead, gathered
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class AlignedEntities(TiedHead):
+    """Which entity a token is aligned with: the denoising entity auto-encoder.
+
+        logits_jk = e_k . norm(activation(W h_j + c))
+
+    `e_k` is the vector of candidate `k`, of the encoder's entity stream.
+
+    **Shapes.** With the inputs `"entity_candidates"`, ids `(batch,
+    candidates)`, and `"entity_positions"`, `(batch, aligned)`, to logits
+    `(batch, aligned, candidates)`; without the latter to those of all tokens.
+    Targets are indices of candidates, -1 where there is no target.
+    `keras_dl.text.EntityAlignments` makes them all.
+
+    **Masking.** Candidates of the id -1 are none: their logits are the lowest
+    there are.
+
+    **Loss, metrics.** Crossentropy and accuracy of the aligned tokens.
+
+    Args:
+        **kwargs: Arguments of `keras.Layer`.
+
+    Raises:
+        ValueError: If the encoder has no entity stream.
+
+    Example:
+
+    >>> model = keras_dl.applications.TaskModel(
+    ...     encoder,
+    ...     {"masked_tokens": MaskedTokens(), "entities": AlignedEntities()},
+    ... )
+
+    Reference:
+        Zhang et al., "ERNIE: enhanced language representation with
+        informative entities", 2019. The paper's `W h_j + c` goes through an
+        activation and a normalization, as in its code.
+    """
+
+    inputs = ("entity_positions", "entity_candidates")
+    optional = ("entity_positions",)
+
+    def attach(self, encoder):
+        if encoder.entity_stream is None:
+            raise ValueError(
+                "AlignedEntities needs an encoder that reads entities. "
+                "Received: an encoder with entity_stream=None."
+            )
+        self.dense, self.norm = self._dense_and_norm(
+            encoder, encoder.dim, encoder.entity_stream.dim, "dense"
+        )
+        self.built = True
+
+    def call(self, found, inputs, encoder, training=None):
+        x = found["sequence_output"]
+        if "entity_positions" in inputs:
+            x = gathered(x, inputs["entity_positions"])
+        x = self.norm(self.dense(x))
+        vectors, there = encoder.entity_stream(inputs["entity_candidates"])
+        logits = ops.matmul(x, ops.swapaxes(ops.cast(vectors, x.dtype), 1, 2))
+        logits = ops.cast(logits, "float32")
+        return ops.where(ops.expand_dims(there, 1), logits, -1e9)
