@@ -9,6 +9,9 @@ Four functions, the same on every backend, eager and compiled, to any order:
 Inside a differentiated function layers run as usual: batch-norm statistics,
 seed generators and metrics advance and keep their new state. What was
 computed outside of the function is a constant in it.
+
+In the loss of a plain `keras.Model` (`compute_loss`, `add_loss`) they may be
+part of what Keras differentiates, as inside one of these functions.
 """
 
 import warnings

@@ -32,6 +32,7 @@ linear = _adapter.linear
 lstm = _adapter.lstm
 pick = _adapter.pick
 recurrent_kernel_pays = _adapter.recurrent_kernel_pays
+run_if = _adapter.run_if
 run_step = _adapter.run_step
 scan = _adapter.scan
 share = _adapter.share
@@ -55,6 +56,7 @@ __all__ = [
     "name",
     "pick",
     "recurrent_kernel_pays",
+    "run_if",
     "run_step",
     "scan",
     "share",

@@ -183,6 +183,17 @@ def apply_gradients(optimizer, gradients, variables):
     assign(zip(optimizer.variables, new_state, strict=True))
 
 
+def run_if(condition, function, variables):
+    """Runs `function()`, which writes to `variables`, if a condition holds.
+
+    It is run in any case, which costs no more than a choice between results.
+    """
+    before = [variable.value for variable in variables]
+    function()
+    for variable, old in zip(variables, before, strict=True):
+        variable.assign(keras.ops.where(condition, variable.value, old))
+
+
 def whole(value):
     """A loss is never divided by replicas here."""
     return value

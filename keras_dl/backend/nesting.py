@@ -1,7 +1,10 @@
 """How deep differentiated functions lie inside one another."""
 
 import contextlib
+import sys
 import threading
+
+import keras
 
 _local = threading.local()
 
@@ -12,12 +15,13 @@ def differentiated():
 
     Inside, what it computes will be differentiated a second time.
     """
-    outer = getattr(_local, "depth", 0)
+    before = getattr(_local, "depth", 0)
+    outer = before or int(_inside_a_plain_step())
     _local.depth = outer + 1
     try:
         yield outer > 0
     finally:
-        _local.depth = outer
+        _local.depth = before
 
 
 def differentiated_twice():
@@ -27,3 +31,25 @@ def differentiated_twice():
     kernels of cuDNN and oneDNN) must then give way to plain operations.
     """
     return getattr(_local, "depth", 0) > 1
+
+
+def _inside_a_plain_step():
+    """Whether Keras will differentiate what its `train_step` computes now.
+
+    It does not say so, and on PyTorch nothing else does: there everything is
+    recorded. So this looks for the method among the callers. Our own steps
+    differentiate nothing but what they are told to.
+    """
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_name
+        if name == "run_step" and frame.f_globals["__name__"].startswith(
+            "keras_dl.backend"
+        ):
+            return False
+        if name == "train_step" and isinstance(
+            frame.f_locals.get("self"), keras.Model
+        ):
+            return True
+        frame = frame.f_back
+    return False

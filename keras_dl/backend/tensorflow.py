@@ -140,6 +140,16 @@ def apply_gradients(optimizer, gradients, variables):
     optimizer.apply(gradients, variables)
 
 
+def run_if(condition, function, variables):
+    """Runs `function()`, which writes to `variables`, if a condition holds."""
+    if tensorflow_replicas.count() > 1:
+        raise ValueError(
+            "Under `tf.distribute`, several replicas cannot update variables "
+            "on a condition, such as that their layer is no longer frozen."
+        )
+    tf.cond(condition, function, lambda: None)
+
+
 def run_step(trainer, step, data):
     """Runs the stateful `step(data)` as Keras' TensorFlow trainer expects."""
     return step(data)

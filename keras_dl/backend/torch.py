@@ -174,6 +174,12 @@ def apply_gradients(optimizer, gradients, variables):
         optimizer.apply(gradients, variables)
 
 
+def run_if(condition, function, variables):
+    """Runs `function()`, which writes to `variables`, if a condition holds."""
+    if condition:
+        function()
+
+
 def whole(value):
     """A loss is never divided by replicas here."""
     return value

@@ -47,6 +47,8 @@ class BinaryF1(Ratio):
     to use, with `threshold=0.5`.
     """
 
+    _direction = "up"  # Read by callbacks with mode="auto".
+
     def __init__(self, positive=1, name="binary_f1", dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.positive = check_choice("positive", positive, (0, 1))

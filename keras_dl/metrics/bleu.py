@@ -21,7 +21,8 @@ class BLEU(keras.metrics.Metric):
     with all strings would give: it is not a mean over batches. They are exact
     integers outside of any backend, and so the metric is not for `compile`,
     which hands tensors to its metrics: call it from a loop or a callback that
-    generates text.
+    generates text. Callbacks that monitor what such a one logs need
+    `mode="max"`: they know the metrics of `compile` only.
 
     Needs `pip install "keras_dl[nlp]"`.
 

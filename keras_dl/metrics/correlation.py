@@ -53,6 +53,8 @@ class PearsonCorrelation(keras.metrics.Metric):
     axis within each example, and takes the mean of that.
     """
 
+    _direction = "up"  # Read by callbacks with mode="auto".
+
     def __init__(self, name="pearson_correlation", dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.weight = self._zeros((), "weight")
@@ -113,8 +115,8 @@ class SpearmanCorrelation(keras.metrics.Metric):
     **Capacity.** Ranks need all numbers, and a compiled step needs a fixed
     shape: up to `capacity` examples that count are kept, and the result is
     exact. After more of them it is NaN, until the next reset, rather than that
-    of a part. Keras asks for the result at each step of `fit`, which sorts
-    `capacity` numbers twice.
+    of a part. Keras asks for the result at each step of `fit`, so ranks are
+    kept too: each batch is sorted, and raises those of the others.
 
     Args:
         capacity: The largest number of examples between two resets.
@@ -136,20 +138,22 @@ class SpearmanCorrelation(keras.metrics.Metric):
         Things", 1904.
     """
 
+    _direction = "up"  # Read by callbacks with mode="auto".
+
     def __init__(self, capacity=10000, name="spearman_correlation", dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.capacity = check_integer("capacity", capacity, minimum=2)
         # Each has a last entry for what is left over, which is not read.
-        self.true = self._kept("true")
-        self.predicted = self._kept("predicted")
-        self.weights = self._kept("weights")
+        self.values = self._kept("values", 2)
+        self.ranks = self._kept("ranks", 2)
+        self.weights = self._kept("weights", 1)
         self.count = self.add_variable(
             shape=(), initializer="zeros", dtype="int32", name="count"
         )
 
-    def _kept(self, name):
+    def _kept(self, name, rows):
         return self.add_variable(
-            shape=(self.capacity + 1,),
+            shape=(rows, self.capacity + 1),
             initializer="zeros",
             dtype="float32",
             name=name,
@@ -157,29 +161,39 @@ class SpearmanCorrelation(keras.metrics.Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         values, weights = _pairs(y_true, y_pred, sample_weight)
+        ranks, new_ranks = self._ranks_with(values, weights)
         real = ops.not_equal(weights, 0.0)
         number = ops.cumsum(ops.cast(real, "int32"))
         count = ops.convert_to_tensor(self.count)
         index = ops.minimum(count + number - 1, self.capacity)
-        index = ops.where(real, index, self.capacity)[:, None]
-        for variable, batch in (
-            (self.true, values[0]),
-            (self.predicted, values[1]),
-            (self.weights, weights),
+        index = ops.where(real, index, self.capacity)
+        for variable, before, batch in (
+            (self.values, self.values, values),
+            (self.ranks, ranks, new_ranks),
+            (self.weights, self.weights, weights[None]),
         ):
-            before = ops.convert_to_tensor(variable)
-            variable.assign(ops.scatter_update(before, index, batch))
+            variable.assign(_written(before, index, batch))
         # Stays at one too many, before it can overflow.
         self.count.assign(ops.minimum(count + number[-1], self.capacity + 1))
 
+    def _ranks_with(self, values, weights):
+        """Ranks of what is kept and of a batch, among both."""
+        kept, ranks = [], []
+        for row in range(2):
+            raised, new = _ranks(
+                self.values[row], self.weights[0], values[row], weights
+            )
+            kept.append(self.ranks[row] + raised)
+            ranks.append(new)
+        return ops.stack(kept), ops.stack(ranks)
+
     def result(self):
-        true, predicted, weights = (
-            ops.convert_to_tensor(variable)[: self.capacity]
-            for variable in (self.true, self.predicted, self.weights)
+        values, ranks, weights = (
+            ops.convert_to_tensor(variable)[:, : self.capacity]
+            for variable in (self.values, self.ranks, self.weights)
         )
-        ranks = ops.stack([_ranks(true, weights), _ranks(predicted, weights)])
-        _, _, comoment = _moments(ranks, weights)
-        broken = ops.any(ops.isnan(true) | ops.isnan(predicted))
+        _, _, comoment = _moments(ranks, weights[0])
+        broken = ops.any(ops.isnan(values))
         defined = ops.logical_not(broken) & (self.count <= self.capacity)
         return ops.where(defined, _correlation(comoment), float("nan"))
 
@@ -239,12 +253,37 @@ def _correlation(comoment):
     return ops.clip(correlation, -1.0, 1.0)
 
 
-def _ranks(values, weights):
-    """The weight below each value, and half of that of its equals."""
-    order = ops.argsort(values)
-    ordered = ops.take(values, order)
+def _ranks(kept, kept_weights, batch, weights):
+    """What a batch raises the ranks of others by, and its own among both.
+
+    A rank is the weight below a value, and half of that of its equals.
+    """
+    order = ops.argsort(batch)
+    ordered = ops.take(batch, order)
     below = ops.cumsum(ops.take(weights, order))
     below = ops.concatenate([ops.zeros((1,), "float32"), below])
-    left = ops.searchsorted(ordered, values, side="left")
-    right = ops.searchsorted(ordered, values, side="right")
-    return (ops.take(below, left) + ops.take(below, right)) / 2.0
+
+    # How many of the batch are below each value, and up to it.
+    values = ops.concatenate([kept, batch])
+    left, right = (
+        ops.searchsorted(ordered, values, side=side)
+        for side in ("left", "right")
+    )
+    ranks = ops.take(below, left) + ops.take(below, right)
+    # A kept value is below one of the batch if all that are up to the former
+    # come before the latter.
+    number = kept.shape[0]
+    weights_at = ops.segment_sum(
+        ops.concatenate([kept_weights, kept_weights]),
+        ops.concatenate([left[:number], right[:number]]),
+        num_segments=ops.shape(below)[0],
+    )
+    own = ranks[number:] + ops.take(ops.cumsum(weights_at), left[number:])
+    return ranks[:number] / 2.0, own / 2.0
+
+
+def _written(rows, index, batch):
+    """`rows` with a batch of columns written at their indices."""
+    columns = ops.transpose(ops.convert_to_tensor(rows))
+    written = ops.scatter_update(columns, index[:, None], ops.transpose(batch))
+    return ops.transpose(written)

@@ -71,6 +71,8 @@ class EntityF1(Sums):
         Marcus, "Text Chunking using Transformation-Based Learning", 1995.
     """
 
+    _direction = "up"  # Read by callbacks with mode="auto".
+
     def __init__(
         self,
         tags,

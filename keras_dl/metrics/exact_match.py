@@ -46,6 +46,8 @@ class ExactMatch(Ratio):
     0.5
     """
 
+    _direction = "up"  # Read by callbacks with mode="auto".
+
     def __init__(self, ignore_class=None, name="exact_match", dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.ignore_class = tokens.check_ignore_class(ignore_class)

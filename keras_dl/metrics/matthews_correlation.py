@@ -59,6 +59,8 @@ class MatthewsCorrelation(Sums):
         assignments by a K-category correlation coefficient", 2004.
     """
 
+    _direction = "up"  # Read by callbacks with mode="auto".
+
     def __init__(self, num_classes=2, name="matthews_correlation", dtype=None):
         num_classes = check_integer("num_classes", num_classes, minimum=2)
         super().__init__((num_classes, num_classes), name=name, dtype=dtype)

@@ -53,6 +53,8 @@ class Perplexity(Ratio):
         difficulty of speech recognition tasks", 1977.
     """
 
+    _direction = "down"  # Read by callbacks with mode="auto".
+
     def __init__(
         self,
         from_logits=True,

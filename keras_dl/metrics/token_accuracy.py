@@ -40,6 +40,8 @@ class TokenAccuracy(Ratio):
     that does not count.
     """
 
+    _direction = "up"  # Read by callbacks with mode="auto".
+
     def __init__(self, ignore_class=None, name="token_accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.ignore_class = tokens.check_ignore_class(ignore_class)

@@ -1,6 +1,20 @@
-"""Learning rate schedules: what Keras lacks."""
+"""Learning rate schedules, and rates of groups: what Keras lacks."""
 
+from keras_dl.optimizers.layerwise import (
+    gradual_unfreezing,
+    layer_groups,
+    layerwise_rates,
+)
 from keras_dl.optimizers.linear import ConstantThenLinear, WarmupLinear
 from keras_dl.optimizers.noam import Noam
+from keras_dl.optimizers.parameter_groups import ParameterGroups
 
-__all__ = ["ConstantThenLinear", "Noam", "WarmupLinear"]
+__all__ = [
+    "ConstantThenLinear",
+    "Noam",
+    "ParameterGroups",
+    "WarmupLinear",
+    "gradual_unfreezing",
+    "layer_groups",
+    "layerwise_rates",
+]
