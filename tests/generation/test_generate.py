@@ -275,7 +275,8 @@ def test_padding_is_no_way_out():
 
 
 def test_padding_is_no_way_out_of_the_compiled_loop():
-    steps = steps_of(only_padding_is_finite(), True)
+    model = only_padding_is_finite()  # Which its steps do not keep.
+    steps = steps_of(model, True)
     ids = np.array([[4]], "int32")
     _, state = steps.prefill(ids, ids > 0, 16, 1)
     _, _, valid = steps.greedy(ids[:, 0], ids[:, 0] == 0, state, 3, None)

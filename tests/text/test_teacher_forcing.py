@@ -162,7 +162,7 @@ def test_wrong_arguments(arguments, message):
 
 
 def test_vocabularies_are_checked():
-    with pytest.raises(TypeError, match="`tokenizer`.*Received: str"):
-        TeacherForcingBatches(["a"], ["b"], HEX, "words", batch_size=1)
+    with pytest.raises(TypeError, match="`tokenizer`.*Received: int"):
+        TeacherForcingBatches(["a"], ["b"], HEX, 7, batch_size=1)
     words = WordVocabulary(["a"])
     assert len(TeacherForcingBatches(["a"], ["a b"], words, words, 1)) == 1
