@@ -35,6 +35,7 @@ recurrent_kernel_pays = _adapter.recurrent_kernel_pays
 run_if = _adapter.run_if
 run_step = _adapter.run_step
 scan = _adapter.scan
+segment_sum = _adapter.segment_sum
 share = _adapter.share
 value_and_gradients = _adapter.value_and_gradients
 variable_gradients = _adapter.variable_gradients
@@ -59,6 +60,7 @@ __all__ = [
     "run_if",
     "run_step",
     "scan",
+    "segment_sum",
     "share",
     "substituted",
     "value_and_gradients",

@@ -151,6 +151,11 @@ def pick(x, index):
     return keras.ops.squeeze(picked, -1)
 
 
+def segment_sum(values, segments, number):
+    """The sum of the values of each of a number of segments."""
+    return keras.ops.segment_sum(values, segments, num_segments=number)
+
+
 def recurrent_kernel_pays(x, weights):
     """Whether to take `lstm` and `gru`, not Keras' loop: always here."""
     return True

@@ -163,6 +163,15 @@ def pick(x, index):
     return -picked.view(index.shape)
 
 
+def segment_sum(values, segments, number):
+    """The sum of the values of each of a number of segments.
+
+    Keras' own is slow here, and fails where it builds a model on the device
+    `meta`, after which the metrics before it are of no use.
+    """
+    return values.new_zeros(number).index_add(0, segments.long(), values)
+
+
 def densify(gradient):
     """Keras uses dense gradients only on PyTorch."""
     return gradient

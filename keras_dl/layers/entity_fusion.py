@@ -187,7 +187,7 @@ class EntityFusionBlock(TransformerEncoderBlock):
 class EntityStream(keras.Layer):
     """The vectors of the entities of a knowledge graph, for an encoder to read.
 
-        e_j = E[entity_j], 0 where there is none
+        e_j = E[entity_j]
 
     Given to `keras_dl.applications.BERT`, it makes the encoder's last blocks
     `EntityFusionBlock`s, which read the entities beside the tokens. The
@@ -195,7 +195,8 @@ class EntityStream(keras.Layer):
     unless `trainable` is true.
 
     **Shapes.** Ids `(batch, time)` to vectors `(batch, time, dim)` and a mask
-    `(batch, time)`, true where there is an entity.
+    `(batch, time)`, true where there is an entity; elsewhere the vectors mean
+    nothing.
 
     Args:
         num_entities: Number of entities.

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_integer
 from keras_dl.losses import tokens
 
@@ -273,10 +274,10 @@ def _ranks(kept, kept_weights, batch, weights):
     # A kept value is below one of the batch if all that are up to the former
     # come before the latter.
     number = kept.shape[0]
-    weights_at = ops.segment_sum(
+    weights_at = backend.segment_sum(
         ops.concatenate([kept_weights, kept_weights]),
         ops.concatenate([left[:number], right[:number]]),
-        num_segments=ops.shape(below)[0],
+        ops.shape(below)[0],
     )
     own = ranks[number:] + ops.take(ops.cumsum(weights_at), left[number:])
     return ranks[:number] / 2.0, own / 2.0

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_integer
 from keras_dl.metrics.classes import class_pairs
 from keras_dl.metrics.sums import Sums
@@ -71,9 +72,8 @@ class MatthewsCorrelation(Sums):
         true, predicted, weights = class_pairs(
             y_true, y_pred, classes, sample_weight
         )
-        counts = ops.segment_sum(
-            weights, true * classes + predicted, num_segments=classes**2
-        )
+        cells = true * classes + predicted
+        counts = backend.segment_sum(weights, cells, classes**2)
         self.add_to_sums(ops.reshape(counts, (classes, classes)))
 
     def result(self):

@@ -58,9 +58,10 @@ class ParameterGroups(keras.optimizers.Optimizer):
     gradients have no influence, nor on the norm of `global_clipnorm`. Once the
     rate is above 0 it begins, or goes on, where it stands: with fresh moments,
     whose bias is corrected as in its own first update (with the count of all
-    updates, Adam's first steps would be up to 6.5 times too long). The
+    updates, Adam's first steps would be more than 6 times too long). The
     gradients are computed all the same: what is never to be trained costs
-    nothing only by `layer.trainable = False`.
+    nothing only by `layer.trainable = False`. On several replicas of
+    `tf.distribute` the rates must be numbers.
 
     Args:
         optimizer: A Keras optimizer that has not been built, or its name. It
@@ -237,7 +238,7 @@ class ParameterGroups(keras.optimizers.Optimizer):
     def load_own_variables(self, store):
         names = list(store.keys())
         saved = {name: store[name] for name in names}
-        grouping = np.array(saved.pop(_GROUPING)).tolist()
+        grouping = np.array(saved.pop(_GROUPING, [])).tolist()
         if grouping and self.built and grouping != self._group_of:
             raise ValueError(
                 "The saved optimizer has other groups of variables. Saved, the "

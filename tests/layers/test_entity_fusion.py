@@ -273,6 +273,7 @@ def test_a_stream_of_given_vectors():
 def test_vectors_are_trained_if_one_asks_for_it():
     frozen, trained = EntityStream(7, 4), EntityStream(7, 4, trainable=True)
     assert not frozen.trainable_variables and len(frozen.variables) == 1
+    assert not frozen.variables[0].trainable  # In a model, too.
     assert len(trained.trainable_variables) == 1
     again = EntityStream.from_config(trained.get_config())
     assert again.get_config() == trained.get_config()

@@ -406,6 +406,11 @@ def test_state_of_other_groups_is_refused(tmp_path):
     train(second, 1)
     with pytest.raises(ValueError, match=r"other groups.*\[0, 0, 1, 1, 2, 2\]"):
         second.load_weights(tmp_path / "model.weights.h5")
+    plain = compiled(keras.optimizers.Adam())
+    train(plain, 1)
+    plain.save_weights(tmp_path / "model.weights.h5")
+    with pytest.warns(UserWarning, match="Skipping variable loading"):
+        second.load_weights(tmp_path / "model.weights.h5")
 
 
 def test_contract():
