@@ -7,6 +7,7 @@ from keras_dl.applications._embedded_model import EmbeddedModel
 from keras_dl.checks import check_integer, check_rate
 from keras_dl.generation.steps import to_the_left
 from keras_dl.layers import TransformerDecoderBlock, TransformerEncoderBlock
+from keras_dl.layers.decoder_steps import next_step, start_steps
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -245,29 +246,15 @@ class Transformer(EmbeddedModel):
         """Reads sources, padded on the left; see `keras_dl.generate`."""
         source, _ = to_the_left(prompts, mask)
         memory, mask = self.encode(source)
-        state = {
-            "caches": [
-                block.start_cache(memory, length, mask)
-                for block in self.decoder
-            ],
-            "mask": mask,
-            "index": ops.zeros((), dtype="int32"),
-        }
+        state = start_steps(self.decoder, memory, mask, length)
         start = ops.full((ops.shape(prompts)[0],), self.start_id, dtype="int32")
         return self.decode_step(start, state)
 
     def decode_step(self, tokens, state):
         """Reads one more token of each target."""
-        index = state["index"]
-        x = self._embed_target(tokens[:, None], ops.reshape(index, (1, 1)))
-        caches = []
-        for block, cache in zip(self.decoder, state["caches"], strict=True):
-            # The memory's projections are in the cache.
-            x, cache = block(
-                x, x, memory_mask=state["mask"], cache=cache, index=index
-            )
-            caches.append(cache)
-        state = {**state, "caches": caches, "index": index + 1}
+        at = ops.reshape(state["index"], (1, 1))
+        x = self._embed_target(tokens[:, None], at)
+        x, state = next_step(self.decoder, x, state)
         return self._logits(x)[:, 0], state
 
     def compute_output_shape(self, input_shape):

@@ -11,6 +11,7 @@ from keras_dl.layers import (
     TransformerDecoderBlock,
     combine_masks,
 )
+from keras_dl.layers.decoder_steps import next_step, start_steps
 from keras_dl.layers.lookup import looked_up
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity, TokenAccuracy
@@ -179,25 +180,13 @@ class TransformerDecoder(TiedHead):
 
     def start(self, memory, mask, length):
         """The state of writing at most `length` tokens from a memory."""
-        return {
-            "caches": [
-                block.start_cache(memory, length, mask) for block in self.blocks
-            ],
-            "mask": mask,
-            "index": ops.zeros((), dtype="int32"),
-        }
+        return start_steps(self.blocks, memory, mask, length)
 
     def step(self, tokens, state, encoder):
         """Reads one more token of each row: the next logits, and the state."""
-        index, caches = state["index"], []
-        x = self._embed(tokens[:, None], ops.reshape(index, (1, 1)), encoder)
-        for block, cache in zip(self.blocks, state["caches"], strict=True):
-            # The memory's projections are in the cache.
-            x, cache = block(
-                x, x, memory_mask=state["mask"], cache=cache, index=index
-            )
-            caches.append(cache)
-        state = {**state, "caches": caches, "index": index + 1}
+        at = ops.reshape(state["index"], (1, 1))
+        x = self._embed(tokens[:, None], at, encoder)
+        x, state = next_step(self.blocks, x, state)
         return self._logits(x, encoder)[:, 0], state
 
     def _embed(self, ids, positions, encoder, training=False):
