@@ -109,8 +109,8 @@ def single_layer(kind, batch, steps, units, quick):
     for layer in pair:
         layer.build(x.shape)
     pair[0].set_weights(pair[1].get_weights())
-    repeats = max(1, int(2e6 / (batch * steps * units)))
-    blocks = 2 if quick else 5 if repeats == 1 else 9
+    repeats = max(1, int(5e5 / (batch * steps * units)))
+    blocks = 2 if quick else 5
     for what, make in (("predict", predict), ("gradient", gradient)):
         ours, peer = (repeated(make(layer), x) for layer in pair)
         interleave(

@@ -3,7 +3,8 @@
 What does not depend on the state is done for all steps in one product, before
 the loop: the projection of the inputs; and after it: the gradients of the
 weights. So the loop itself multiplies by the recurrent kernel alone, once
-forward and once backward. Time is the first axis in here.
+forward and once backward: by its transpose, which is taken in the loop, where
+XLA makes it part of the product, not a copy. Time is the first axis in here.
 
 The logistic function is taken by tanh, sigmoid(x) = (1 + tanh(x / 2)) / 2,
 which XLA computes several times faster on CPU.
@@ -12,46 +13,57 @@ which XLA computes several times faster on CPU.
 from keras import ops
 
 
-def make(scan, compile_forward, compile_backward, in_loop=lambda x: False):
+def make(
+    scan,
+    compile_forward,
+    compile_backward,
+    in_loop=lambda x: False,
+    saves=lambda training: True,
+):
     """The adapter functions `lstm` and `gru`, by a framework's own loop.
 
     Args:
         scan: `scan(step, carry, xs, reverse)`, see the adapters.
         compile_forward: Compiles a function of tensors.
         compile_backward: Likewise, the function that gives its gradient.
-        in_loop: Whether to project such inputs of an LSTM in the loop after
-            all.
+        in_loop: Whether to project such inputs in the loop after all.
+        saves: Whether to save, in a call with this `training`, what a gradient
+            will need. Where it is not saved, a gradient computes it again.
     """
-    loops = {}
-    for cell in (_lstm, _lstm_in_loop, _gru):
-        forward, backward = cell(scan)
-        loops[cell] = _differentiable(
-            compile_forward(forward), compile_backward(backward)
+    loops = {
+        (cell, inside): _differentiable(
+            *(_in_loop if inside else lambda pair: pair)(cell(scan)),
+            compile_forward,
+            compile_backward,
         )
+        for cell in (_lstm, _gru)
+        for inside in (False, True)
+    }
 
-    def lstm(x, states, kernel, recurrent_kernel, bias, mask):
-        """`(outputs, [h, c])`; see `keras_dl.layers.LSTM`."""
-        # Tensors, not variables.
-        tensors = (*states, ops.copy(recurrent_kernel), *_time_first(mask, x))
-        if in_loop(x):
+    def run(cell, x, kernel, bias, tensors, mask, training):
+        inside = in_loop(x)
+        if inside:
             if bias is None:
                 bias = ops.zeros(kernel.shape[-1:], x.dtype)
             x = ops.swapaxes(x, 0, 1)
-            results = loops[_lstm_in_loop](
-                x, ops.copy(kernel), ops.copy(bias), *tensors
-            )
+            projected = x, ops.copy(kernel), ops.copy(bias)
         else:
-            results = loops[_lstm](_project(x, kernel, bias), *tensors)
-        outputs, h, c = results
-        return ops.swapaxes(outputs, 0, 1), [h, c]
+            projected = (_project(x, kernel, bias),)
+        loop = loops[cell, inside][saves(training)]
+        outputs, *states = loop(*projected, *tensors, *_time_first(mask, x))
+        return ops.swapaxes(outputs, 0, 1), states
 
-    def gru(x, states, kernel, recurrent_kernel, bias, mask):
+    # Copies are tensors, not variables.
+
+    def lstm(x, states, kernel, recurrent_kernel, bias, mask, training):
+        """`(outputs, [h, c])`; see `keras_dl.layers.LSTM`."""
+        tensors = *states, ops.copy(recurrent_kernel)
+        return run(_lstm, x, kernel, bias, tensors, mask, training)
+
+    def gru(x, states, kernel, recurrent_kernel, bias, mask, training):
         """`(outputs, [h])`; see `keras_dl.layers.GRU`."""
-        x = _project(x, kernel, bias[0])
-        mask = _time_first(mask, x)
-        kernel = ops.copy(recurrent_kernel)
-        outputs, h = loops[_gru](x, *states, kernel, bias[1], *mask)
-        return ops.swapaxes(outputs, 0, 1), [h]
+        tensors = *states, ops.copy(recurrent_kernel), ops.copy(bias[1])
+        return run(_gru, x, kernel, bias[0], tensors, mask, training)
 
     return lstm, gru
 
@@ -74,25 +86,35 @@ def _time_first(mask, x):
     return (ops.expand_dims(mask, -1),)
 
 
-def _differentiable(forward, backward):
-    """A function whose gradient is our own.
+def _differentiable(forward, backward, compile_forward, compile_backward):
+    """A function whose gradient is our own, by whether to save for it.
 
     `forward(*inputs) -> (results, saved)`; `backward(saved, cotangents,
     *inputs)` gives the gradients of all inputs.
     """
+    # Without what is saved: the compiler leaves it out.
+    results_of = compile_forward(lambda *inputs: forward(*inputs)[0])
+    compiled, backward = compile_forward(forward), compile_backward(backward)
 
-    @ops.custom_gradient
-    def function(*inputs):
-        results, saved = forward(*inputs)
+    def made(save):
+        @ops.custom_gradient
+        def function(*inputs):
+            if save:
+                results, saved = compiled(*inputs)
+            else:
+                results = results_of(*inputs)
 
-        def gradient(*cotangents):
-            if len(cotangents) == 1:  # JAX hands them over in one tuple.
-                (cotangents,) = cotangents
-            return backward(saved, tuple(cotangents), *inputs)
+            def gradient(*cotangents):
+                if len(cotangents) == 1:  # JAX hands them over in one tuple.
+                    (cotangents,) = cotangents
+                found = saved if save else compiled(*inputs)[1]
+                return backward(found, tuple(cotangents), *inputs)
 
-        return results, gradient
+            return results, gradient
 
-    return function
+        return function
+
+    return {save: made(save) for save in (False, True)}
 
 
 def _sigmoid(x):
@@ -159,36 +181,27 @@ def _lstm(scan):
     def backward(saved, cotangents, x, h, c, kernel, *mask):
         hs, cs, gates = saved
         d_hs, d_h, d_c = cotangents
-        transposed = ops.transpose(kernel)
-        # What does not depend on later steps, for all steps at once.
-        i, f, g, o = _split(gates, 4)
-        old_c = _before(c, cs)
-        tanh_c = ops.tanh(f * old_c + i * g)
-        slopes = ops.concatenate(
-            [
-                g * i * (1 - i),
-                old_c * f * (1 - f),
-                i * (1 - g * g),
-                tanh_c * o * (1 - o),
-            ],
-            -1,
-        )
-        slopes = _only_real(slopes, mask)
-        through = _only_real(o * (1 - tanh_c * tanh_c), mask)
 
         def step(carry, now):
             d_h, d_c = carry
-            d_out, slopes, through, f, *m = now
+            d_out, gates, old_c, c, *m = now
+            i, f, g, o = _split(gates, 4)
+            tanh_c = ops.tanh(c)
             d_h = d_h + d_out
-            real_c = _only_real(d_c, m)
-            rest_h = _rest(d_h, _only_real(d_h, m), m)
-            rest_c = _rest(d_c, real_c, m)
-            real_c = real_c + d_h * through
-            d_x = ops.concatenate([real_c, real_c, real_c, d_h], -1) * slopes
-            d_h = ops.matmul(d_x, transposed) + rest_h
+            real_h, real_c = _only_real(d_h, m), _only_real(d_c, m)
+            rest_h, rest_c = _rest(d_h, real_h, m), _rest(d_c, real_c, m)
+            real_c = real_c + real_h * o * (1 - tanh_c * tanh_c)
+            slopes = [
+                real_c * g * i * (1 - i),
+                real_c * old_c * f * (1 - f),
+                real_c * i * (1 - g * g),
+                real_h * tanh_c * o * (1 - o),
+            ]
+            d_x = ops.concatenate(slopes, -1)
+            d_h = ops.matmul(d_x, ops.transpose(kernel)) + rest_h
             return (d_h, real_c * f + rest_c), (d_x,)
 
-        found = (d_hs, slopes, through, f, *mask)
+        found = (d_hs, gates, _before(c, cs), cs, *mask)
         (d_h, d_c), (d_x,) = scan(step, (d_h, d_c), found, reverse=True)
         d_kernel = _product(_before(h, hs), d_x)
         return d_x, d_h, d_c, d_kernel, *map(ops.zeros_like, mask)
@@ -196,9 +209,58 @@ def _lstm(scan):
     return forward, backward
 
 
-def _lstm_in_loop(scan):
-    """`_lstm` of inputs, each projected in its step, not of projections."""
-    forward_of_projections, backward_of_projections = _lstm(scan)
+def _gru(scan):
+    """z, r = sigmoid(.), n = tanh(x_n + r u_n); h = z h' + (1 - z) n."""
+
+    def forward(x, h, kernel, bias, *mask, project=None):
+        # Cut before the loop: in it, XLA's code for the cuts is slow.
+        xs = [x] if project else _split(x, 3)
+        count = len(xs)
+
+        def step(h, now):
+            xs, m = now[:count], now[count:]
+            x_z, x_r, x_n = _split(project(*xs), 3) if project else xs
+            u_z, u_r, u_n = _split(ops.matmul(h, kernel) + bias, 3)
+            z, r = _sigmoid(x_z + u_z), _sigmoid(x_r + u_r)
+            n = ops.tanh(x_n + r * u_n)
+            h = _kept(n + z * (h - n), h, m)
+            return h, (h, ops.concatenate([z, r, n, u_n], -1))
+
+        last, (hs, gates) = scan(step, h, (*xs, *mask))
+        return (hs, last), (hs, gates)
+
+    def backward(saved, cotangents, x, h, kernel, bias, *mask):
+        hs, gates = saved
+        d_hs, d_h = cotangents
+        z, r, n, u_n = _split(gates, 4)
+        before = _before(h, hs)
+        slope_z = (before - n) * z * (1 - z)
+        slope_n = (1 - z) * (1 - n * n)
+        slope_r = slope_n * u_n * r * (1 - r)
+        slopes = ops.concatenate([slope_z, slope_r, slope_n * r], -1)
+
+        def step(d_h, now):
+            d_out, slopes, z, *m = now
+            d_h = d_h + d_out
+            real = _only_real(d_h, m)
+            rest = _rest(d_h, real, m)
+            d_u = ops.concatenate([real, real, real], -1) * slopes
+            d_h = ops.matmul(d_u, ops.transpose(kernel)) + real * z + rest
+            return d_h, (real,)
+
+        d_h, (real,) = scan(step, d_h, (d_hs, slopes, z, *mask), reverse=True)
+        d_x = [real * slope_z, real * slope_r, real * slope_n]
+        d_u = ops.concatenate([*d_x[:2], d_x[2] * r], -1)
+        d_x = ops.concatenate(d_x, -1)
+        d_kernel, d_bias = _product(before, d_u), ops.sum(d_u, axis=(0, 1))
+        return d_x, d_h, d_kernel, d_bias, *map(ops.zeros_like, mask)
+
+    return forward, backward
+
+
+def _in_loop(pair):
+    """Of inputs, each projected in its step, instead of their projections."""
+    forward_of_projections, backward_of_projections = pair
 
     def forward(x, kernel, bias, *tensors):
         def project(x):
@@ -213,51 +275,5 @@ def _lstm_in_loop(scan):
         d_x = ops.matmul(d_projected, ops.transpose(kernel))
         d_kernel = _product(x, d_projected)
         return d_x, d_kernel, ops.sum(d_projected, axis=(0, 1)), *rest
-
-    return forward, backward
-
-
-def _gru(scan):
-    """z, r = sigmoid(.), n = tanh(x_n + r u_n); h = z h' + (1 - z) n."""
-
-    def forward(x, h, kernel, bias, *mask):
-        def step(h, now):
-            x, *m = now
-            u = ops.matmul(h, kernel) + bias
-            (x_z, x_r, x_n), (u_z, u_r, u_n) = _split(x, 3), _split(u, 3)
-            z, r = _sigmoid(x_z + u_z), _sigmoid(x_r + u_r)
-            n = ops.tanh(x_n + r * u_n)
-            h = _kept(n + z * (h - n), h, m)
-            return h, (h, ops.concatenate([z, r, n, u_n], -1))
-
-        last, (hs, gates) = scan(step, h, (x, *mask))
-        return (hs, last), (hs, gates)
-
-    def backward(saved, cotangents, x, h, kernel, bias, *mask):
-        hs, gates = saved
-        d_hs, d_h = cotangents
-        transposed = ops.transpose(kernel)
-        z, r, n, u_n = _split(gates, 4)
-        before = _before(h, hs)
-        slope_z = (before - n) * z * (1 - z)
-        slope_n = (1 - z) * (1 - n * n)
-        slope_r = slope_n * u_n * r * (1 - r)
-        slopes = ops.concatenate([slope_z, slope_r, slope_n * r], -1)
-
-        def step(d_h, now):
-            d_out, slopes, z, *m = now
-            d_h = d_h + d_out
-            real = _only_real(d_h, m)
-            rest = _rest(d_h, real, m)
-            d_u = ops.concatenate([real, real, real], -1) * slopes
-            d_h = ops.matmul(d_u, transposed) + real * z + rest
-            return d_h, (real,)
-
-        d_h, (real,) = scan(step, d_h, (d_hs, slopes, z, *mask), reverse=True)
-        d_x = [real * slope_z, real * slope_r, real * slope_n]
-        d_u = ops.concatenate([*d_x[:2], d_x[2] * r], -1)
-        d_x = ops.concatenate(d_x, -1)
-        d_kernel, d_bias = _product(before, d_u), ops.sum(d_u, axis=(0, 1))
-        return d_x, d_h, d_kernel, d_bias, *map(ops.zeros_like, mask)
 
     return forward, backward

@@ -24,6 +24,14 @@ def differentiated():
         _local.depth = before
 
 
+def is_differentiated():
+    """Whether what is computed now will be differentiated, as far as we know.
+
+    What Keras' own steps differentiate does not count.
+    """
+    return getattr(_local, "depth", 0) > 0
+
+
 def differentiated_twice():
     """Whether what is computed now will be differentiated a second time.
 

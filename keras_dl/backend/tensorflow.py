@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from keras_dl.backend import loops, tensorflow_replicas
-from keras_dl.backend.nesting import differentiated
+from keras_dl.backend.nesting import differentiated, is_differentiated
 
 name = "tensorflow"
 share = tensorflow_replicas.share
@@ -54,7 +54,24 @@ def _hidden(fn):
     return lambda *inputs: fn(*map(tf.stop_gradient, inputs))
 
 
-lstm, gru = loops.make(scan, lambda fn: _hidden(jit(fn)), jit)
+def _saves(training):
+    """Whether a gradient is to come: nothing else tells a compiled function.
+
+    Keras' steps train, and `keras_dl.grad` says so.
+    """
+    return not (training is None or training is False) or is_differentiated()
+
+
+def _many_rows(x):
+    """Where, on CPU, projections of all steps are much memory for nothing."""
+    return (x.shape[0] or 0) >= 128 and not tf.config.list_logical_devices(
+        "GPU"
+    )
+
+
+lstm, gru = loops.make(
+    scan, lambda fn: _hidden(jit(fn)), jit, in_loop=_many_rows, saves=_saves
+)
 
 
 def value_and_gradients(fn, tensors):

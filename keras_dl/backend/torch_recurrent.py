@@ -8,23 +8,26 @@ gives for them goes back to where they stood.
 import torch
 
 _WEIGHTS_PER_STEP = 75_000  # Transposed in the time of one step, about.
+_IN_CACHE = 400_000  # So few weights are read again and again at no cost.
 _SHUT = 1e4  # The logistic function is 1 here, and 0 at its negative.
 
 
 def pays(x, weights):
     """Whether the kernels are faster than Keras' loop of single steps.
 
-    They want the weights transposed, which on CPU costs more than the few
-    steps of a model that generates.
+    They want the weights transposed, and their gradient transposed back. On
+    CPU that costs more than a few steps, as of a model that generates.
     """
-    return (
-        x.device.type != "cpu"
-        or torch.is_grad_enabled()
-        or x.shape[1] * _WEIGHTS_PER_STEP > sum(w.numel() for w in weights)
-    )
+    if x.device.type != "cpu":
+        return True
+    size = sum(w.numel() for w in weights)
+    batch, steps = x.shape[:2]
+    if torch.is_grad_enabled():
+        return size < _IN_CACHE or steps >= (12 if batch > 1 else 24)
+    return steps * _WEIGHTS_PER_STEP > size
 
 
-def lstm(x, states, kernel, recurrent_kernel, bias, mask):
+def lstm(x, states, kernel, recurrent_kernel, bias, mask, training):
     """`(outputs, [h, c])`; see `keras_dl.layers.LSTM`.
 
     The gates come in the order input, forget, cell, output, as PyTorch's.
@@ -48,7 +51,7 @@ def lstm(x, states, kernel, recurrent_kernel, bias, mask):
     return outputs, [outputs[:, -1], c]
 
 
-def gru(x, states, kernel, recurrent_kernel, bias, mask):
+def gru(x, states, kernel, recurrent_kernel, bias, mask, training):
     """`(outputs, [h])`; see `keras_dl.layers.GRU`.
 
     Keras orders the gates update, reset, new; PyTorch reset, update, new.

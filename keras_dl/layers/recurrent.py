@@ -74,6 +74,7 @@ class _FusedSequence:
             ops.convert_to_tensor(cell.recurrent_kernel),
             None if cell.bias is None else ops.convert_to_tensor(cell.bias),
             mask,
+            training,
         )
         if self.zero_output_for_mask:
             outputs = zero_masked(outputs, mask)

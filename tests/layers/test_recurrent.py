@@ -215,10 +215,14 @@ def test_bidirectional_runs_the_kernel_and_equals_keras(
     assert_equal(found, value_and_gradients(peer, X, [], PADDED))
 
 
-@pytest.mark.parametrize("kwargs", [{}, {"use_bias": False}], ids=str)
-def test_many_rows(kwargs):
+@pytest.mark.parametrize(
+    ("kind", "kwargs"),
+    [("LSTM", {}), ("LSTM", {"use_bias": False}), ("GRU", {})],
+    ids=str,
+)
+def test_many_rows(kind, kwargs):
     """Which may be computed otherwise than a few."""
-    ours, peer = both("LSTM", return_sequences=True, **kwargs)
+    ours, peer = both(kind, return_sequences=True, **kwargs)
     x, mask = normal(129, STEPS, FEATURES), np.resize(PATTERN, (129, STEPS))
     assert_equal(
         value_and_gradients(ours, x, [], mask),
@@ -316,6 +320,22 @@ def test_second_order_equals_keras(kind):
     )
     assert np.abs(expected).max() > 1e-3
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(backend.name != "tensorflow", reason="a tape is its own")
+@pytest.mark.parametrize("kind", OURS)
+@pytest.mark.parametrize("training", [False, True])
+def test_gradient_by_a_tape(kind, training):
+    """Which comes unannounced, where nothing was saved for it."""
+    import tensorflow as tf
+
+    gradients = []
+    for layer in both(kind):
+        with tf.GradientTape() as tape:
+            value = tf.reduce_sum(layer(X, mask=PADDED, training=training) ** 2)
+        gradients.append(numpy(tape.gradient(value, layer.trainable_weights)))
+    for found, expected in zip(*gradients, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -420,4 +440,9 @@ def test_few_steps_of_a_large_layer_run_one_by_one(kind, kernel_calls):
     assert len(kernel_calls) == 1
     np.testing.assert_allclose(*numpy([step, whole[:, :1]]), atol=1e-6)
     layer(x[:, :1])
-    assert len(kernel_calls) == 2  # With a gradient it is the kernel.
+    assert len(kernel_calls) == 2  # With a gradient so few weights are cheap.
+    larger = OURS[kind](300)
+    larger(normal(1, 9, 200))
+    assert len(kernel_calls) == 2
+    larger(normal(1, 24, 200)), larger(normal(2, 12, 200))
+    assert len(kernel_calls) == 4
