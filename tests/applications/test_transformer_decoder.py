@@ -142,29 +142,51 @@ def test_positions_are_those_of_the_text():
     assert np.abs(pair - outputs(model, moved)).max() > 0.01
 
 
+class Recorded(Sampling):
+    """Keeps the logits that it chooses by."""
+
+    def start(self, *args):
+        super().start(*args)
+        self.seen = []
+
+    def choose(self, logits):
+        self.seen.append(logits)
+        return super().choose(logits)
+
+
 @pytest.mark.parametrize(
-    ("changes", "searches"),
-    [
-        ({}, [Sampling(4.0, seed=1), BeamSearch(3, 1.0)]),
-        (FACTORIZED | ROBERTA, [Sampling(4.0, seed=1)]),
-    ],
-    ids=["plain", "other padding"],
+    "changes", [{}, FACTORIZED | ROBERTA], ids=["plain", "other padding"]
 )
-def test_cached_equals_uncached(changes, searches):
+def test_cached_equals_uncached(changes):
     model = shaken(**changes)
     prompts = [[4, 5, 6, 7], [9, 4]]
-    found = []
-    for search in searches:
-        cached, uncached = (
-            keras_dl.generate(
-                model, prompts, 7, search, end_id=END, use_cache=cache
-            )
-            for cache in (True, False)
-        )
-        assert cached == uncached
-        found.append(cached)
-    tokens = [token for rows in found for row in rows for token in row]
-    assert model.pad_id not in tokens and len(set(tokens)) > 2
+    searches = Recorded(4.0, seed=1), Recorded(4.0, seed=1)
+    cached, uncached = (
+        keras_dl.generate(model, prompts, 7, search, use_cache=cache)
+        for search, cache in zip(searches, (True, False), strict=True)
+    )
+    assert cached == uncached
+    tokens = {token for row in cached for token in row}
+    assert model.pad_id not in tokens and len(tokens) > 2
+    seen = [np.array(search.seen) for search in searches]
+    np.testing.assert_allclose(*seen, atol=1e-4)
+    # The shorter source, without padding.
+    written = np.array([[model.start_id, *cached[1][:-1]]])
+    alone = outputs(model, (np.array(prompts[1:]), written))[0]
+    alone[:, model.pad_id] = -np.inf
+    np.testing.assert_allclose(seen[0][:, 1], alone, atol=1e-4)
+
+
+def test_beam_search():
+    model, ranked = shaken(), []
+    for cache in (True, False):
+        search = BeamSearch(3, 1.0)
+        keras_dl.generate(model, [4, 5], 5, search, end_id=END, use_cache=cache)
+        ranked += search.ranked()
+    assert len({tuple(tokens) for _, tokens in ranked[0]}) == 3
+    for cached, uncached in zip(*ranked, strict=True):
+        assert cached[1] == uncached[1]
+        np.testing.assert_allclose(cached[0], uncached[0], atol=1e-4)
 
 
 def test_in_half_precision():
@@ -262,8 +284,9 @@ def test_sizes_of_its_own():
     ):
         blocks = model.heads.blocks
         assert [(b.num_heads, b.intermediate_dim) for b in blocks] == sizes
-    again = TransformerDecoder.from_config(head.get_config())
-    assert again.get_config() == head.get_config()
+    config = head.get_config()
+    assert (config["num_layers"], config["num_heads"]) == (3, 4)
+    assert TransformerDecoder.from_config(config).get_config() == config
 
 
 def test_bad_input():
