@@ -39,6 +39,7 @@ def draw_line(axes, share, text):
         textcoords="offset points",
         ha="right",
         fontsize=9,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )
 
 
@@ -61,7 +62,7 @@ def draw_curves(curve, counted, outcomes, path):
     for axes in (left, right):
         axes.set(xlabel="updates", xlim=(0, None), ylim=(0, None))
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower right", fontsize=9)
+        axes.legend(loc="upper left", fontsize=9)
     figure.savefig(path)
 
 
@@ -100,7 +101,7 @@ def draw_fine_tuning(shares, chance, path):
 def draw_puzzles(puzzles, solutions, path):
     """Sentences with a gap, and the likeliest words; the right one in green."""
     figure = new_figure(11, 1.75 * -(-len(puzzles) // 2))
-    grid = figure.subplots(-(-len(puzzles) // 2), 2, squeeze=False).flat
+    grid = figure.subplots(-(-len(puzzles) // 2), 2, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
     for axes, puzzle, guesses in zip(grid, puzzles, solutions, strict=False):
