@@ -1,23 +1,13 @@
 """A multilayer perceptron with the head, loss and metrics of its task."""
 
-import inspect
-import numbers
-
 import keras
 
-from keras_dl.applications._portable import PortableModel
-from keras_dl.checks import check_choice, check_rate
-
-_ACTIVATIONS = {
-    "binary": "sigmoid",
-    "multiclass": "softmax",
-    "multilabel": "sigmoid",
-    "regression": "linear",
-}
+from keras_dl.applications._by_task import ModelByTask, is_count, run
+from keras_dl.checks import check_rate
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class MLP(PortableModel):
+class MLP(ModelByTask):
     """Multilayer perceptron for classification and regression.
 
     Dense layers, one after the other, and a head that fits the task:
@@ -123,13 +113,11 @@ class MLP(PortableModel):
         # Inputs are not cast to half precision on entry: they may be far out
         # of its range before they are normalized. Each layer casts its own.
         super().__init__(autocast=False, **kwargs)
+        self._set_task(task, num_outputs, normalizer)
         self.units = _check_units(units)
-        self.task = check_choice("task", task, _ACTIVATIONS)
-        self.num_outputs = _check_num_outputs(num_outputs, task)
         self.activation = keras.activations.get(activation)
         self.dropout = check_rate("dropout", dropout)
         self.batch_norm = batch_norm
-        self.normalizer = _check_normalizer(normalizer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.supports_masking = True
 
@@ -159,204 +147,33 @@ class MLP(PortableModel):
             yield keras.layers.Dropout(self.dropout, dtype=dtype)
 
     def build(self, input_shape):
-        _check_adapted(self.normalizer)
-        first = [] if self.normalizer is None else [self.normalizer]
-        shape = tuple(input_shape)
-        for layer in [*first, *self.hidden, self.head]:
-            if not layer.built:
-                layer.build(shape)
-            shape = layer.compute_output_shape(shape)
+        self._build_chain(input_shape, [*self.hidden, self.head])
         self.built = True
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.num_outputs)
 
     def call(self, inputs, training=None):
-        x = inputs
-        if not keras.backend.is_float_dtype(x.dtype):
-            x = keras.ops.cast(x, self.variable_dtype)
-        if self.normalizer is not None:
-            x = self.normalizer(x)
-        for layer in self.hidden:
-            x = layer(x)  # Keras hands `training` and the mask on.
+        x = run(self.hidden, self._normalized(inputs, training), training)
         return self.head(x)
 
-    def adapt(self, data):
-        """Lets the normalizer learn its statistics: mean and variance.
-
-        Args:
-            data: The training inputs and no others: an array, or batches such
-                as `data.train.batches(256)`, whose targets are passed over.
-
-        Raises:
-            ValueError: If the model has no normalizer that can be adapted.
-        """
-        if not hasattr(self.normalizer, "adapt"):
-            raise ValueError(
-                "`adapt` needs a model whose `normalizer` can be adapted, such "
-                "as keras.layers.Normalization(). Received: "
-                f"normalizer={self.normalizer}."
-            )
-        self.normalizer.adapt(data)
-        # Compiled functions hold the old statistics as constants.
-        self.train_function = None
-        self.test_function = None
-        self.predict_function = None
-
-    def compile(self, optimizer="adam", loss=None, *, metrics=None, **kwargs):
-        """Prepares for training, by default as the task asks for.
-
-        Args:
-            optimizer: Optimizer, or its name.
-            loss: Loss of the logits. `None`: that of the task.
-            metrics: List of metrics of the predictions (probabilities, for a
-                classifier). `None`: those of the task; `[]`: none.
-            **kwargs: Further arguments of `keras.Model.compile`.
-
-        Raises:
-            ValueError: If `loss` takes its input for probabilities.
-        """
-        if loss is None:
-            loss = self._default_loss()
-        elif self.task != "regression" and _takes_probabilities(loss):
-            raise ValueError(
-                "`loss` must take logits, which is what this model returns: "
-                "make it with `from_logits=True`. Received: "
-                f"loss={loss!r}."
-            )
-        if metrics is None:
-            metrics = self._default_metrics()
-        super().compile(
-            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
-        )
-
-    def _default_loss(self):
-        if self.task == "regression":
-            return keras.losses.MeanSquaredError()
-        if self.task == "multiclass":
-            return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        return keras.losses.BinaryCrossentropy(from_logits=True)
-
-    def _default_metrics(self):
-        if self.task == "regression":
-            return [keras.metrics.MeanAbsoluteError(name="mae")]
-        if self.task == "multiclass":
-            return ["accuracy"]
-        several = self.task == "multilabel"
-        labels = self.num_outputs if several else None
-        return [
-            keras.metrics.BinaryAccuracy(name="accuracy"),
-            keras.metrics.AUC(
-                multi_label=several, num_labels=labels, name="auc"
-            ),
-        ]
-
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Updates the metrics, with predictions in place of logits."""
-        predictions = self._predictions(y_pred)
-        return super().compute_metrics(x, y, predictions, sample_weight)
-
-    def predict(self, x, *args, **kwargs):
-        """Predictions as a NumPy array: probabilities, or values.
-
-        Args:
-            x: Inputs, as `keras.Model.predict` takes them.
-            *args: Further arguments of `keras.Model.predict`.
-            **kwargs: Likewise.
-
-        Returns:
-            Array of shape `(n, ..., num_outputs)`: see the class.
-        """
-        logits = super().predict(x, *args, **kwargs)
-        return keras.ops.convert_to_numpy(self._predictions(logits))
-
-    def predict_on_batch(self, x):
-        """Predictions for a single batch; see `predict`."""
-        logits = super().predict_on_batch(x)
-        return keras.ops.convert_to_numpy(self._predictions(logits))
-
-    def _predictions(self, logits):
-        return keras.activations.get(_ACTIVATIONS[self.task])(logits)
-
     def get_config(self):
-        config = super().get_config()
-        config.update(
-            units=self.units,
-            task=self.task,
-            num_outputs=self.num_outputs,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-            batch_norm=self.batch_norm,
-            normalizer=keras.saving.serialize_keras_object(self.normalizer),
-            kernel_regularizer=keras.regularizers.serialize(
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "dropout": self.dropout,
+            "batch_norm": self.batch_norm,
+            "kernel_regularizer": keras.regularizers.serialize(
                 self.kernel_regularizer
             ),
-        )
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        config["normalizer"] = keras.saving.deserialize_keras_object(
-            config["normalizer"]
-        )
-        return super().from_config(config)
-
-
-def _is_count(value, minimum=1):
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    return whole and value >= minimum
+        }
 
 
 def _check_units(units):
-    if not isinstance(units, (list, tuple)) or not all(map(_is_count, units)):
+    if not isinstance(units, (list, tuple)) or not all(map(is_count, units)):
         raise ValueError(
             "`units` must be a list or tuple of integers of at least 1. "
             f"Received: units={units!r}."
         )
     return tuple(map(int, units))
-
-
-def _check_num_outputs(num_outputs, task):
-    if num_outputs is None and task in ("binary", "regression"):
-        return 1
-    minimum = 2 if task == "multiclass" else 1
-    allowed = _is_count(num_outputs, minimum)
-    if not allowed or (task == "binary" and num_outputs != 1):
-        rule = "1" if task == "binary" else f"an integer of at least {minimum}"
-        raise ValueError(
-            f"`num_outputs` must be {rule} for task={task!r}. "
-            f"Received: num_outputs={num_outputs!r}."
-        )
-    return int(num_outputs)
-
-
-def _check_normalizer(normalizer):
-    if normalizer is not None and not isinstance(normalizer, keras.Layer):
-        raise TypeError(
-            "`normalizer` must be a Keras layer, such as "
-            "keras.layers.Normalization(), or None. "
-            f"Received: normalizer={normalizer!r}."
-        )
-    return normalizer
-
-
-def _check_adapted(normalizer):
-    # Keras keeps the statistics as constants, made when the layer is built:
-    # made inside `fit` they would belong to a trace that is gone.
-    if hasattr(normalizer, "adapt") and not normalizer.built:
-        raise ValueError(
-            "`normalizer` must know its statistics before the model is built: "
-            "call `model.adapt(x)` with the training inputs first, or "
-            "`normalizer.build((None, num_features))` if they were given to "
-            f"it. Received: normalizer={normalizer}, which is not built."
-        )
-
-
-def _takes_probabilities(loss):
-    """Whether a loss could take logits, but was made for probabilities."""
-    loss = keras.losses.get(loss)
-    if hasattr(loss, "from_logits"):
-        return not loss.from_logits
-    option = inspect.signature(loss).parameters.get("from_logits")
-    return option is not None and option.default is False

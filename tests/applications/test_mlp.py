@@ -140,6 +140,25 @@ def test_fit_lowers_the_loss_and_changes_every_weight(task):
         assert np.all(np.any(old != new, axis=-1))
 
 
+def test_fit_is_in_training_mode():
+    """Statistics are gathered, and outputs dropped, also before the layers."""
+    x, y = examples()
+    noise = keras.Sequential([keras.layers.GaussianNoise(1.0)])
+    model = make(batch_norm=True, dropout=0.5, normalizer=noise)
+    model.build((None, 4))
+    model.compile(keras.optimizers.SGD(0.0))
+    statistics = [w for w in model.variables if "moving" in w.path]
+    before = arrays(statistics)
+    history = model.fit(x, y, epochs=2, shuffle=False, verbose=0).history
+    moved = map(np.not_equal, before, arrays(statistics))
+    assert len(before) == 4 and all(map(np.any, moved))
+    assert history["loss"][0] != history["loss"][1]  # Though none has learnt.
+    without = make(dropout=0.5)
+    without.compile(keras.optimizers.SGD(0.0))
+    history = without.fit(x, y, epochs=2, shuffle=False, verbose=0).history
+    assert history["loss"][0] != history["loss"][1]
+
+
 def test_loss_is_exact_where_probabilities_round_to_zero():
     model = make("binary", units=())
     model.compile()
