@@ -9,10 +9,13 @@ from keras_dl.applications.transformer import (
     Transformer,
     TransformerLanguageModel,
 )
+from keras_dl.applications.vgg16 import VGG16, ImageNetPixels
 
 __all__ = [
     "BERT",
     "MLP",
+    "VGG16",
+    "ImageNetPixels",
     "LanguageModel",
     "Pretrainer",
     "Seq2Seq",

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_dl import backend
+from keras_dl.callbacks.figures import figure_class, save
 from keras_dl.checks import check_int32, check_integer
 from keras_dl.text import Vocabulary, as_vocabulary
 
@@ -85,7 +86,7 @@ class AttentionMaps(keras.callbacks.Callback):
         pad_id=None,
     ):
         super().__init__()
-        _figure_class()
+        figure_class()
         self.path, self.gif = str(path), gif
         _check_path(self.path)
         self.every = check_integer("every", every, minimum=1)
@@ -215,10 +216,7 @@ def draw_attention(
     )[0]
     for axes, (one, sources, targets) in zip(all_axes, examples, strict=True):
         _draw_map(axes, one[: len(targets), : len(sources)], sources, targets)
-    if path is not None:
-        path = pathlib.Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
+    save(figure, path)
     return figure
 
 
@@ -249,7 +247,7 @@ def _visible(token):
 
 def _new_figure(widths, height, title):
     width = _INCHES_PER_TOKEN * sum(widths) + 0.7 * len(widths)
-    figure = _figure_class()(
+    figure = figure_class()(
         figsize=(max(width, 2.5), _INCHES_PER_TOKEN * max(height, 4) + 0.8),
         dpi=120,
         layout="constrained",
@@ -257,17 +255,6 @@ def _new_figure(widths, height, title):
     if title is not None:
         figure.suptitle(title, fontsize=10)
     return figure
-
-
-def _figure_class():
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Pictures of attention need matplotlib, which is not installed: "
-            'pip install "keras_dl[plots]".'
-        ) from error
-    return Figure
 
 
 def _write_gif(pictures, path):
