@@ -1,5 +1,6 @@
 """Settings of the test run: one backend per process, chosen from outside."""
 
+import gc
 import os
 
 # Compiling takes most of the time of small tests on JAX; what is compiled
@@ -17,6 +18,14 @@ pytest_plugins = ["keras_dl.testing.plugin"]
 def pytest_report_header():
     """Says which backend runs."""
     return f"backend: {keras.backend.backend()}, keras {keras.__version__}"
+
+
+def pytest_sessionfinish():
+    """Spares pytest from looking for garbage in all that frameworks keep.
+
+    It does so five times at its end, which took minutes.
+    """
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
