@@ -44,7 +44,7 @@ class ModelByTask(PortableModel):
         Returns:
             The shape that comes out.
         """
-        check_adapted(self.normalizer)
+        _check_adapted(self.normalizer)
         first = [] if self.normalizer is None else [self.normalizer]
         shape = tuple(shape)
         for layer in [*first, *layers]:
@@ -183,7 +183,17 @@ def _trains(layer_class):
     return "training" in inspect.signature(layer_class.call).parameters
 
 
-def is_count(value, minimum=1):
+def check_units(name, units):
+    """Widths of layers as a tuple of integers of at least 1."""
+    if not isinstance(units, (list, tuple)) or not all(map(_is_count, units)):
+        raise ValueError(
+            f"`{name}` must be a list or tuple of integers of at least 1. "
+            f"Received: {name}={units!r}."
+        )
+    return tuple(map(int, units))
+
+
+def _is_count(value, minimum=1):
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return whole and value >= minimum
 
@@ -192,7 +202,7 @@ def _check_num_outputs(num_outputs, task):
     if num_outputs is None and task in ("binary", "regression"):
         return 1
     minimum = 2 if task == "multiclass" else 1
-    allowed = is_count(num_outputs, minimum)
+    allowed = _is_count(num_outputs, minimum)
     if not allowed or (task == "binary" and num_outputs != 1):
         rule = "1" if task == "binary" else f"an integer of at least {minimum}"
         raise ValueError(
@@ -212,7 +222,7 @@ def _check_normalizer(normalizer):
     return normalizer
 
 
-def check_adapted(normalizer):
+def _check_adapted(normalizer):
     # Keras keeps the statistics as constants, made when the layer is built:
     # made inside `fit` they would belong to a trace that is gone.
     if hasattr(normalizer, "adapt") and not normalizer.built:

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.applications._by_task import ModelByTask, is_count, run
+from keras_dl.applications._by_task import ModelByTask, check_units, run
 from keras_dl.checks import check_rate
 
 
@@ -114,7 +114,7 @@ class MLP(ModelByTask):
         # of its range before they are normalized. Each layer casts its own.
         super().__init__(autocast=False, **kwargs)
         self._set_task(task, num_outputs, normalizer)
-        self.units = _check_units(units)
+        self.units = check_units("units", units)
         self.activation = keras.activations.get(activation)
         self.dropout = check_rate("dropout", dropout)
         self.batch_norm = batch_norm
@@ -168,12 +168,3 @@ class MLP(ModelByTask):
                 self.kernel_regularizer
             ),
         }
-
-
-def _check_units(units):
-    if not isinstance(units, (list, tuple)) or not all(map(is_count, units)):
-        raise ValueError(
-            "`units` must be a list or tuple of integers of at least 1. "
-            f"Received: units={units!r}."
-        )
-    return tuple(map(int, units))

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_dl import autodiff
-from keras_dl.applications._by_task import ModelByTask, is_count, run
+from keras_dl.applications._by_task import ModelByTask, check_units, run
 from keras_dl.checks import check_rate
 
 # Filters, and number of convolutions, of each block.
@@ -108,7 +108,7 @@ class VGG16(ModelByTask):
         if normalizer == "imagenet":
             normalizer = ImageNetPixels(dtype=self.dtype_policy)
         self._set_task(task, num_outputs, normalizer)
-        self.dense_units = _check_dense_units(dense_units)
+        self.dense_units = check_units("dense_units", dense_units)
         self.dropout = check_rate("dropout", dropout)
         self.batch_norm = batch_norm
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
@@ -210,6 +210,14 @@ class VGG16(ModelByTask):
         """Logits from the output of the layer of that name.
 
         With `features` it makes the model in two halves.
+
+        Args:
+            x: What `features` gives for `name`, `(batch, ...)`.
+            name: Name of the layer.
+            training: As in `features`.
+
+        Raises:
+            ValueError: If there is no such layer.
         """
         self._check_names([name])
         names = [layer.name for layer in self.chain]
@@ -316,14 +324,14 @@ class VGG16(ModelByTask):
                     f"{name!r}."
                 )
             values = theirs[name].get_weights()
-            for variable, value in zip(layer.weights, values, strict=True):
-                if tuple(variable.shape) != value.shape:
-                    raise ValueError(
-                        f"`source` must fit this model, whose {name!r} has a "
-                        f"{variable.name} of shape {tuple(variable.shape)}. "
-                        f"Received: shape {value.shape}."
-                    )
-                pairs.append((variable, value))
+            shapes = [tuple(variable.shape) for variable in layer.weights]
+            given = [value.shape for value in values]
+            if shapes != given:
+                raise ValueError(
+                    f"`source` must fit this model, whose {name!r} has weights "
+                    f"of the shapes {shapes}. Received: {given}."
+                )
+            pairs += zip(layer.weights, values, strict=True)
         for variable, value in pairs:
             variable.assign(value)
 
@@ -374,15 +382,6 @@ class ImageNetPixels(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
-
-
-def _check_dense_units(units):
-    if not isinstance(units, (list, tuple)) or not all(map(is_count, units)):
-        raise ValueError(
-            "`dense_units` must be a list or tuple of integers of at least 1. "
-            f"Received: dense_units={units!r}."
-        )
-    return tuple(map(int, units))
 
 
 def _check_images(shape):

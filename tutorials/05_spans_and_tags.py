@@ -55,8 +55,7 @@ class Sizes(NamedTuple):
 
     Attributes:
         files: Number of files of the standard library to read; `None`: all.
-        vocabulary: Number of subwords, if there is no encoder.
-        epochs: Epochs of pre-training, if there is no encoder.
+        reading: Sizes of pre-training, if there is no encoder.
         questions: Number of questions to learn from.
         test: Number of questions to examine by.
         span_updates: Number of updates for spans.
@@ -65,8 +64,7 @@ class Sizes(NamedTuple):
     """
 
     files: int | None = None
-    vocabulary: int = 2000
-    epochs: int = 4
+    reading: NamedTuple = pretraining.Sizes(epochs=4)
     questions: int = 6000
     test: int = 600
     span_updates: int = 1200
@@ -74,7 +72,7 @@ class Sizes(NamedTuple):
     tag_updates: int = 600
 
 
-QUICK = Sizes(16, 500, 1, 32, 16, 2, 32, 2)
+QUICK = Sizes(16, pretraining.QUICK, 32, 16, 2, 32, 2)
 
 
 # 1. Questions ----------------------------------------------------------------
@@ -342,6 +340,8 @@ def load_encoder(folder, parts, sizes, seed):
         vocabulary = SubwordVocabulary.load(files[1])
         return keras.saving.load_model(files[0]), vocabulary
     print(f"There is no encoder in {folder}: a shorter pre-training.")
+    sizes = sizes.reading
+    _, parts = pretraining.choose_documents(parts, sizes)
     vocabulary = pretraining.make_vocabulary(parts.train, sizes.vocabulary)
     rows, held_rows = (
         pretraining.pack(part, vocabulary)

@@ -30,15 +30,15 @@ def make(
         saves: Whether to save, in a call with this `training`, what a gradient
             will need. Where it is not saved, a gradient computes it again.
     """
-    loops = {
-        (cell, inside): _differentiable(
-            *(_in_loop if inside else lambda pair: pair)(cell(scan)),
-            compile_forward,
-            compile_backward,
-        )
-        for cell in (_lstm, _gru)
-        for inside in (False, True)
-    }
+    loops = {}
+    for cell in (_lstm, _gru):
+        pair = cell(scan)
+        for inside, functions in ((False, pair), (True, _in_loop(*pair))):
+            loops[cell, inside] = _differentiable(
+                *functions, compile_forward, compile_backward
+            )
+
+    # Copies are tensors, not variables.
 
     def run(cell, x, kernel, bias, tensors, mask, training):
         inside = in_loop(x)
@@ -52,8 +52,6 @@ def make(
         loop = loops[cell, inside][saves(training)]
         outputs, *states = loop(*projected, *tensors, *_time_first(mask, x))
         return ops.swapaxes(outputs, 0, 1), states
-
-    # Copies are tensors, not variables.
 
     def lstm(x, states, kernel, recurrent_kernel, bias, mask, training):
         """`(outputs, [h, c])`; see `keras_dl.layers.LSTM`."""
@@ -258,9 +256,8 @@ def _gru(scan):
     return forward, backward
 
 
-def _in_loop(pair):
-    """Of inputs, each projected in its step, instead of their projections."""
-    forward_of_projections, backward_of_projections = pair
+def _in_loop(forward_of_projections, backward_of_projections):
+    """The same of inputs, each projected in its step."""
 
     def forward(x, kernel, bias, *tensors):
         def project(x):

@@ -91,16 +91,18 @@ class LSTM(_FusedSequence, keras.layers.LSTM):
 
     Arguments, variables, initial values and results are those of
     `keras.layers.LSTM`, and so weights go back and forth (see
-    `fast_recurrent`). Only the way it is computed differs: the inputs of all
-    steps are projected in one product. On PyTorch the rest runs in oneDNN's or
-    cuDNN's kernel, also with a mask; on JAX and TensorFlow in a compiled loop
-    whose gradient gathers the weights' part in one product behind the loop.
-    On TensorFlow the loop is compiled by XLA once for each shape of inputs:
+    `fast_recurrent`). Only the way it is computed differs. On PyTorch it runs
+    in oneDNN's or cuDNN's kernel, also with a mask; on JAX and TensorFlow in a
+    compiled loop, before which the inputs of all steps are projected in one
+    product (on CPU only those of less than 128 rows), and whose gradient
+    gathers the weights' part in one product behind it. On TensorFlow a
+    gradient outside `keras_dl.grad` and not in training mode runs the loop
+    once more. There the loop is compiled by XLA once for each shape of inputs:
     sequences of many lengths belong in buckets
     (`keras_dl.datasets.BucketedBatches`). Inside a second-order gradient
     (`keras_dl.grad` in `keras_dl.grad`), with other activations, with
-    `recurrent_dropout`, `unroll=True` or `use_cudnn=False`, and on PyTorch for
-    the few steps of a model that generates, it runs Keras' own plain loop. Two
+    `recurrent_dropout`, `unroll=True` or `use_cudnn=False`, and on PyTorch's
+    CPU for few steps with many weights, it runs Keras' own plain loop. Two
     nested `tf.GradientTape`s of TensorFlow's own cannot cross the compiled
     loop (`UnimplementedError`): use `keras_dl.grad`, or `use_cudnn=False`.
 

@@ -31,10 +31,10 @@ def numpy(tensors):
     return keras.tree.map_structure(ops.convert_to_numpy, tensors)
 
 
-def peer_of(model, **kwargs):
-    """The body of keras.applications' network, with its own weights."""
+def body():
+    """That of keras.applications' network, with its own weights."""
     return keras.applications.VGG16(
-        include_top=False, weights=None, input_shape=(32, 32, 3), **kwargs
+        include_top=False, weights=None, input_shape=(32, 32, 3)
     )
 
 
@@ -73,7 +73,7 @@ def test_names_and_shapes_are_those_of_keras():
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5"])
 def test_reads_the_weights_of_keras(suffix, tmp_path):
     """And gives the same numbers as keras.applications, from pixels on."""
-    peer = peer_of(None)
+    peer = body()
     peer.set_weights([w + 0.01 for w in peer.get_weights()])
     if suffix == ".h5":
         write_as_published(peer, tmp_path / "a.h5")
@@ -116,8 +116,10 @@ def test_weights_that_do_not_fit_change_nothing():
     y = keras.layers.Flatten(name="flatten")(y)
     y = keras.layers.Dense(5, name="fc1")(y)
     wrong = keras.layers.Dense(4, name="predictions")(y)
-    with pytest.raises(ValueError, match=r"'predictions' has a kernel.*4\)"):
-        ours.load_keras_weights(keras.Model(x, wrong))
+    few = keras.layers.Dense(3, use_bias=False, name="predictions")(y)
+    for outputs, shapes in ((wrong, r"5, 4\)"), (few, r"5, 3\)\]")):
+        with pytest.raises(ValueError, match=f"'predictions' has.*{shapes}"):
+            ours.load_keras_weights(keras.Model(x, outputs))
     with pytest.raises(ValueError, match="lacks 'predictions'"):
         ours.load_keras_weights(keras.Model(x, y))
     with pytest.raises(FileNotFoundError, match="no file"):
@@ -166,17 +168,23 @@ def test_no_layer_runs_behind_the_last_feature(model, monkeypatch):
 
 
 def test_training_mode():
-    model = built(batch_norm=True, dropout=0.5, normalizer=None)
+    """Features and logits are told of it."""
+    model = built(batch_norm=True, dropout=0.0)
     x = IMAGES / 255
-    for training in (False, True):
-        keras.utils.set_random_seed(3)
-        found = numpy(model.features(x, ["block1_conv2"], training=training))
-        features = found["block1_conv2"]
-        mean = features.mean()
-        if training:  # Half of what is normalized is cut off.
-            assert np.mean(features == 0) == pytest.approx(0.5, abs=0.1)
-        other = numpy(model(x, training=training))
-        assert np.isfinite(other).all() and mean > 0
+    names = ["block1_conv2", "fc1"]
+    usual, trained = (
+        numpy(model.features(x, names, training=t)) for t in (False, True)
+    )
+    # Half of what has just been normalized is cut off.
+    share = np.mean(trained["block1_conv2"] == 0)
+    assert share == pytest.approx(0.5, abs=0.1)
+    assert np.abs(usual["block1_conv2"] - trained["block1_conv2"]).max() > 0.1
+    for name in names:
+        np.testing.assert_allclose(
+            numpy(model.after(trained[name], name, training=True)),
+            numpy(model(x, training=True)),
+            atol=1e-3,
+        )
 
 
 def test_evidence_is_where_it_was_put(model):
