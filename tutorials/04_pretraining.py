@@ -53,7 +53,7 @@ from keras_dl.text import (
     pack_document_sentences,
 )
 
-LENGTH, BATCH_SIZE = 64, 16
+LENGTH, BATCH_SIZE, BLOCKS = 64, 16, 2
 
 
 class Sizes(NamedTuple):
@@ -160,7 +160,7 @@ def make_encoder(vocabulary):
     """A BERT as small as they come, with new weights."""
     return BERT(
         len(vocabulary),
-        num_layers=2,
+        num_layers=BLOCKS,
         dim=128,
         num_heads=4,
         intermediate_dim=512,

@@ -53,7 +53,7 @@ def draw_curves(curve, counted, outcomes, path):
         draw_line(left, share, f"counted, {name}")
     left.set(title="All rows", ylabel="hidden tokens guessed right (%)")
     for color, (name, outcome) in zip(
-        ("C1", "C0", "C2", "C3"), outcomes.items(), strict=True
+        ("C1", "C0", "C2", "C3"), outcomes.items(), strict=False
     ):
         one = outcome.curve
         right.plot(one.updates, percent(one.held), f"{color}o-", label=name)

@@ -294,8 +294,14 @@ def is_picture(path, smallest_side=200):
     return min(drawn.shape[:2]) > smallest_side and drawn.std() > 0.02
 
 
-def test_both_tell_their_story(tmp_path, capsys):
-    """The second goes on with what the first has left."""
+def test_both_tell_their_story(tmp_path, capsys, monkeypatch):
+    """The second goes on with what the first has left.
+
+    A smaller network, and half of the strategies: what takes long is compiling.
+    """
+    monkeypatch.setattr(pretraining, "BLOCKS", 1)
+    some = dict(list(pretraining.STRATEGIES.items())[::3])
+    monkeypatch.setattr(pretraining, "STRATEGIES", some)
     first, second = tmp_path / "first", tmp_path / "second"
     assert pretraining.main(["--quick", "--out", str(first)]) == 0
     printed = capsys.readouterr().out
