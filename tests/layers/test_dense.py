@@ -71,3 +71,27 @@ def test_product_and_bias_are_one_operation():
         layer(x)
     names = {event.key for event in found.key_averages()}
     assert "aten::addmm" in names and "aten::add" not in names
+
+
+@pytest.mark.skipif(
+    backend.name != "torch", reason="elsewhere it is the backend's own product"
+)
+@pytest.mark.parametrize("half", ["bfloat16", "float16"])
+def test_products_of_halves_are_rounded_once(half):
+    """Also where the processor cannot multiply halves."""
+    rng = np.random.default_rng(0)
+    x = ops.cast(rng.normal(size=(5, 300)), half)
+    layer = Dense(7, use_bias=False, dtype=f"mixed_{half}")
+    layer.build(x.shape)
+    wide = [
+        ops.convert_to_numpy(ops.cast(t, "float32")).astype("float64")
+        for t in (x, ops.cast(layer.kernel, half))
+    ]
+    found = layer(x)
+    assert keras.backend.standardize_dtype(found.dtype) == half
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(ops.cast(found, "float32")),
+        wide[0] @ wide[1],
+        rtol={"bfloat16": 2**-8, "float16": 2**-11}[half],
+        atol=1e-4,
+    )
