@@ -20,6 +20,7 @@ __all__ = [
     "Trainer",
     "applications",
     "callbacks",
+    "constraints",
     "datasets",
     "generate",
     "generation",

@@ -15,7 +15,15 @@ FRAMEWORKS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
 FLOORS = [
     {"backend", "checks"},
     {"autodiff"},
-    {"layers", "losses", "metrics", "optimizers", "text", "datasets"},
+    {
+        "constraints",
+        "datasets",
+        "layers",
+        "losses",
+        "metrics",
+        "optimizers",
+        "text",
+    },
     {"callbacks", "training", "generation", "heads", "compression", "tasks"},
     {"testing", "applications"},
 ]

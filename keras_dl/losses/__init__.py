@@ -1,7 +1,37 @@
 """Losses: what Keras lacks."""
 
+from keras_dl.losses.adversarial import (
+    AdversarialHingeLoss,
+    AdversarialLoss,
+    LeastSquaresLoss,
+    MinimaxLoss,
+    NonSaturatingLoss,
+    WassersteinLoss,
+    WhichGeneratorLoss,
+    adversarial,
+)
 from keras_dl.losses.label_smoothed_crossentropy import (
     LabelSmoothedCrossentropy,
 )
+from keras_dl.losses.penalties import (
+    DriftPenalty,
+    GradientPenalty,
+    Penalty,
+    R1Penalty,
+)
 
-__all__ = ["LabelSmoothedCrossentropy"]
+__all__ = [
+    "AdversarialHingeLoss",
+    "AdversarialLoss",
+    "DriftPenalty",
+    "GradientPenalty",
+    "LabelSmoothedCrossentropy",
+    "LeastSquaresLoss",
+    "MinimaxLoss",
+    "NonSaturatingLoss",
+    "Penalty",
+    "R1Penalty",
+    "WassersteinLoss",
+    "WhichGeneratorLoss",
+    "adversarial",
+]

@@ -1,5 +1,6 @@
-"""Learning rate schedules, and rates of groups: what Keras lacks."""
+"""Schedules, rates of groups, updates to differentiate: what Keras lacks."""
 
+from keras_dl.optimizers.differentiable import DifferentiableUpdate
 from keras_dl.optimizers.layerwise import (
     gradual_unfreezing,
     layer_groups,
@@ -11,6 +12,7 @@ from keras_dl.optimizers.parameter_groups import ParameterGroups
 
 __all__ = [
     "ConstantThenLinear",
+    "DifferentiableUpdate",
     "Noam",
     "ParameterGroups",
     "WarmupLinear",
