@@ -371,13 +371,13 @@ class Trainer(SteppedModel):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return cls(
-            **{
-                key: keras.saving.deserialize_keras_object(
+        def deserialized(value):
+            if isinstance(value, list):
+                return [deserialized(part) for part in value]
+            if isinstance(value, dict) and "class_name" in value:
+                return keras.saving.deserialize_keras_object(
                     value, custom_objects=custom_objects
                 )
-                if isinstance(value, dict) and "class_name" in value
-                else value
-                for key, value in config.items()
-            }
-        )
+            return value
+
+        return cls(**{k: deserialized(value) for k, value in config.items()})
