@@ -4,12 +4,22 @@
 backend, by a sequence of integers that they all compute alike.
 """
 
+import math
+
 import keras
 from keras import layers, ops
 from sequences import normal
 
+from keras_dl.constraints import ClipWeights
+from keras_dl.losses import GradientPenalty
 from keras_dl.testing import Case
-from keras_dl.training import GAN
+from keras_dl.training import (
+    GAN,
+    MADGAN,
+    CycleGAN,
+    ImageToImageGAN,
+    ModeRegularizedGAN,
+)
 
 
 def same_noise():
@@ -17,9 +27,7 @@ def same_noise():
 
     def uniform(shape, minval=0.0, maxval=1.0, dtype="float32", seed=None):
         count = ops.cast(seed.next()[1], "int32")
-        number = 1
-        for length in shape:
-            number = number * length
+        number = math.prod(shape)
         whole = ops.arange(number, dtype="int32") * 7919 + count * 3571
         units = (ops.cast(whole % 10007, dtype) + 0.5) / 10007.0
         return minval + (maxval - minval) * ops.reshape(units, shape)
@@ -28,7 +36,11 @@ def same_noise():
         units = uniform(shape, -1.0, 1.0, dtype, seed)
         return mean + stddev * 2**0.5 * ops.erfinv(units)
 
+    def randint(shape, minval, maxval, dtype="int32", seed=None):
+        return ops.cast(uniform(shape, minval, maxval, seed=seed), dtype)
+
     keras.random.uniform, keras.random.normal = uniform, normal
+    keras.random.randint = randint
 
 
 def perceptron(*inputs, outputs, units=8, batch_norm=False, name=None):
@@ -71,3 +83,101 @@ def case(gan, *data):
     """Twenty steps, with noise that is the same on every backend."""
     same_noise()
     return Case(gan, inputs=data if len(data) > 1 else data[0], steps=20)
+
+
+# The variants, as small as they come.
+
+
+def mad_gan(**kwargs):
+    """Three generators that share a layer."""
+    z = keras.Input((3,))
+    x = layers.Dense(8, activation="tanh")(z)
+    generator = keras.Model(z, [layers.Dense(2)(x) for _ in range(3)])
+    gan = MADGAN(generator, perceptron(2, outputs=4), seed=1, **kwargs)
+    gan.compile(adam())
+    return gan
+
+
+def mode_regularized_gan(manifold=False, **kwargs):
+    generator, discriminator = players(batch_norm=False)
+    names = ["generator", "discriminator"]
+    if manifold:
+        names.append("manifold_discriminator")
+        kwargs["manifold_discriminator"] = perceptron(2, outputs=1)
+    encoder = perceptron(2, outputs=3)
+    gan = ModeRegularizedGAN(
+        generator, discriminator, encoder, seed=1, **kwargs
+    )
+    gan.compile(adam(*names))
+    return gan
+
+
+def image_to_image(conditional=True, **kwargs):
+    """From points to points."""
+    inputs = (2, 2) if conditional else (2,)
+    gan = ImageToImageGAN(
+        perceptron(2, outputs=2),
+        perceptron(*inputs, outputs=1),
+        conditional=conditional,
+        content_weight=2.0,
+        **kwargs,
+    )
+    gan.compile(adam())
+    return gan
+
+
+def cycle_gan(pool_size=4, **kwargs):
+    networks = [perceptron(2, outputs=n) for n in (2, 2, 1, 1)]
+    gan = CycleGAN(*networks, pool_size=pool_size, seed=1, **kwargs)
+    gan.compile(adam("generators", "discriminators"))
+    return gan
+
+
+# Cases for the comparison of backends.
+
+
+def vanilla_case():
+    return case(small_gan(), POINTS)
+
+
+def conditional_case():
+    return case(small_gan(condition=(2,), matching_aware=True), POINTS, LABELS)
+
+
+def wgan_case():
+    gan = small_gan(
+        adversarial_loss="wasserstein",
+        discriminator_steps=2,
+        discriminator_constraint=ClipWeights(0.05),
+    )
+    return case(gan, POINTS)
+
+
+def wgan_gp_case():
+    gan = small_gan(
+        adversarial_loss="wasserstein",
+        penalties=[GradientPenalty(1.0)],
+        discriminator_steps=2,
+    )
+    return case(gan, POINTS)
+
+
+def unrolled_case():
+    gan = small_gan(adversarial_loss="minimax", unrolled_steps=2, rate=1e-3)
+    return case(gan, POINTS)
+
+
+def mad_gan_case():
+    return case(mad_gan(diversity_weight=0.1), POINTS)
+
+
+def mode_regularized_case():
+    return case(mode_regularized_gan(manifold=True), POINTS)
+
+
+def image_to_image_case():
+    return case(image_to_image(), LABELS, POINTS)
+
+
+def cycle_gan_case():
+    return case(cycle_gan(), POINTS, LABELS)

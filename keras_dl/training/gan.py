@@ -6,15 +6,20 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_dl.autodiff import substitute
 from keras_dl.checks import check_integer
 from keras_dl.losses import adversarial
-from keras_dl.training.trainer import Trainer
+from keras_dl.training.players import (
+    PlayersTrainer,
+    check_network,
+    kept,
+    made,
+    regularization,
+)
 from keras_dl.training.unrolling import unrolled
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class GAN(Trainer):
+class GAN(PlayersTrainer):
     """Trains a generator and a discriminator in turn.
 
     Each step of training is
@@ -96,6 +101,14 @@ class GAN(Trainer):
     """
 
     expects = ("images", "conditions?")
+    players = ("generator", "discriminator")
+    parts = (
+        "generator",
+        "discriminator",
+        "adversarial_loss",
+        "penalties",
+        "discriminator_constraint",
+    )
 
     def __init__(
         self,
@@ -154,7 +167,7 @@ class GAN(Trainer):
             return self.score(images, conditions, training)
 
         real_scores, fake_scores = score(images), score(fake)
-        logs = mean_scores(real_scores, fake_scores)
+        logs = self.score_logs(real_scores, fake_scores)
         if self.matching_aware and conditions is not None:
             others = tree.map_structure(lambda c: ops.roll(c, 1, 0), conditions)
             wrong = self.score(images, others, training)
@@ -164,16 +177,30 @@ class GAN(Trainer):
             loss = loss + penalty(score, images, fake, self.random)
         return loss + regularization(self.discriminator), logs
 
+    def score_logs(self, real_scores, fake_scores):
+        """What is logged of the scores of real and of generated images."""
+        return {
+            "real_score": ops.mean(ops.cast(real_scores, "float32")),
+            "fake_score": ops.mean(ops.cast(fake_scores, "float32")),
+        }
+
     def generator_loss(self, images, fake, conditions=None, training=True):
         """The generator's loss for the images that it made, and logs."""
-        ahead = self.unrolled_steps and training
-        real_scores = (
-            self.score(images, conditions, training) if ahead else None
-        )
-        loss = self.adversarial_loss.generator(
+        loss = self.fooling_loss(images, fake, conditions, training)
+        return loss + regularization(self.generator), {}
+
+    def fooling_loss(self, images, fake, conditions=None, training=True):
+        """The adversarial part of the generator's loss."""
+        real_scores = None
+        if self.unrolled_steps and training:
+            real_scores = self.score(images, conditions)
+        return self.adversarial_loss.generator(
             self.score(fake, conditions, training), real_scores
         )
-        return loss + regularization(self.generator), {}
+
+    def opponents(self):
+        """The networks that stay as they are while the generator trains."""
+        return [self.discriminator]
 
     # The steps.
 
@@ -234,31 +261,6 @@ class GAN(Trainer):
 
     # What a user calls.
 
-    def default_optimizers(self):
-        """The optimizers that `compile` takes if none are given."""
-        return {
-            name: keras.optimizers.Adam(2e-4, beta_1=0.5)
-            for name in ("generator", "discriminator")
-        }
-
-    def compile(self, optimizer=None, **kwargs):
-        """As `Trainer.compile`, with optimizers that suit the variant.
-
-        Args:
-            optimizer: Dict of the optimizers `"generator"` and
-                `"discriminator"`; `default_optimizers()` if not given.
-            kwargs: Arguments of `keras.Model.compile`.
-        """
-        if optimizer is None:
-            optimizer = self.default_optimizers()
-        super().compile(optimizer=optimizer, **kwargs)
-
-    def fit(self, *args, **kwargs):
-        """As `keras.Model.fit`; compiles first, if nobody has."""
-        if not self.compiled:
-            self.compile()
-        return super().fit(*args, **kwargs)
-
     def sample_noise(self, count, seed=None):
         """Noise for `generate`, by NumPy: the same on every backend.
 
@@ -298,46 +300,19 @@ class GAN(Trainer):
         if noise is None:
             noise = self.sample_noise(counts.pop(), seed)
         inputs = noise if conditions is None else [noise, conditions]
-        return self.generator.predict(inputs, batch_size, verbose=0)
+        return made(self.generator, inputs, batch_size)
 
     def _latent_shape(self):
         return tuple(self.generator.inputs[0].shape[1:])
 
     def get_config(self):
-        config = super().get_config()
-        del config["network"]
-        parts = (
-            "generator",
-            "discriminator",
-            "adversarial_loss",
-            "penalties",
-            "discriminator_constraint",
-        )
-        for name in parts:
-            config[name] = keras.saving.serialize_keras_object(
-                getattr(self, name)
-            )
         return {
-            **config,
+            **super().get_config(),
             "discriminator_steps": self.discriminator_steps,
             "matching_aware": self.matching_aware,
             "unrolled_steps": self.unrolled_steps,
             "seed": self.seed,
         }
-
-
-def check_network(name, network):
-    """Returns `network` if it is a Keras model with weights."""
-    if not isinstance(network, keras.Model):
-        raise TypeError(
-            f"`{name}` must be a Keras model. Received: {network!r}"
-        )
-    if not network.built or not network.inputs:
-        raise ValueError(
-            f"`{name}` must be a functional or sequential model that is "
-            f"built: give it a `keras.Input`. Received: {network!r}"
-        )
-    return network
 
 
 def constrain(network, constraint):
@@ -347,14 +322,6 @@ def constrain(network, constraint):
         for variable in network.trainable_variables:
             variable.constraint = constraint
     return constraint
-
-
-def kept(network):
-    """A context in which a network's statistics stay as they are."""
-    statistics = network.non_trainable_weights
-    if not statistics:
-        return contextlib.nullcontext()
-    return substitute(statistics, map(ops.convert_to_tensor, statistics))
 
 
 def cut(parts, count):
@@ -377,16 +344,3 @@ def cut(parts, count):
         tree.map_structure(lambda x, i=i: x if x is None else part(x, i), parts)
         for i in range(count)
     ]
-
-
-def mean_scores(real, fake):
-    """Logs of a discriminator's scores."""
-    return {
-        "real_score": ops.mean(ops.cast(real, "float32")),
-        "fake_score": ops.mean(ops.cast(fake, "float32")),
-    }
-
-
-def regularization(network):
-    """What layers of a network, called last, add to its loss."""
-    return sum(network.losses, start=0.0)
