@@ -35,6 +35,14 @@ CASES = {
         "return_state": True,
         "seed": 7,
     },
+    layers.ConditioningAugmentation: {
+        "units": 6,
+        "activation": "tanh",
+        "kl_weight": 0.5,
+        "sample_at_inference": False,
+        "kernel_initializer": "he_normal",
+        "seed": 7,
+    },
     layers.EntityFusionBlock: {
         **BLOCK,
         "entity_heads": 2,
@@ -48,7 +56,18 @@ CASES = {
         "returns_entities": True,
         "trainable": True,
     },
+    layers.InstanceNormalization: {
+        "axis": 1,
+        "epsilon": 1e-3,
+        "center": False,
+        "scale": False,
+    },
     layers.LearnedPositions: {"max_length": 6, "initializer": "he_normal"},
+    layers.MinibatchStandardDeviation: {
+        "group_size": 3,
+        "epsilon": 1e-4,
+        "data_format": "channels_first",
+    },
     layers.MultiHeadAttention: {
         "num_heads": 3,
         "key_dim": 5,
@@ -58,6 +77,25 @@ CASES = {
         "kernel_initializer": "he_normal",
         "bias_initializer": "ones",
         "seed": 7,
+    },
+    layers.PixelNormalization: {"axis": 1, "epsilon": 1e-4},
+    layers.PixelShuffle: {"factor": 2, "data_format": "channels_first"},
+    layers.ReflectionPadding2D: {
+        "padding": ((1, 2), (3, 4)),
+        "data_format": "channels_first",
+    },
+    layers.ResidualBlock: {
+        "filters": 4,
+        "kernel_size": 5,
+        "normalization": "instance",
+        "activation": "prelu",
+        "padding": "reflect",
+        "dropout": 0.25,
+        "use_bias": False,
+        "epsilon": 1e-3,
+        "kernel_initializer": "he_normal",
+        "seed": 7,
+        "data_format": "channels_first",
     },
     layers.SinusoidPositions: {"max_wavelength": 100, "layout": "halves"},
     layers.TransformerDecoderBlock: BLOCK,
@@ -101,5 +139,6 @@ def test_config_keeps_every_argument(kind):
 
 def test_every_layer_is_in_the_table():
     keras_own = {layers.Dense, layers.LSTM, layers.GRU}
+    keras_own |= {layers.EqualizedConv2D, layers.EqualizedDense}
     public = {getattr(layers, name) for name in layers.__all__}
     assert {x for x in public if isinstance(x, type)} == {*CASES, *keras_own}
