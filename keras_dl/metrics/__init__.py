@@ -8,9 +8,17 @@ from keras_dl.metrics.correlation import (
 )
 from keras_dl.metrics.entity_f1 import EntityF1, entities
 from keras_dl.metrics.exact_match import ExactMatch
+from keras_dl.metrics.frechet_distance import FrechetDistance
 from keras_dl.metrics.matthews_correlation import MatthewsCorrelation
+from keras_dl.metrics.mode_coverage import ModeCoverage
+from keras_dl.metrics.peak_signal_noise_ratio import PeakSignalNoiseRatio
 from keras_dl.metrics.perplexity import Perplexity
+from keras_dl.metrics.sliced_wasserstein import (
+    sliced_wasserstein,
+    sliced_wasserstein_pyramid,
+)
 from keras_dl.metrics.squad import squad_normalize, squad_scores
+from keras_dl.metrics.structural_similarity import StructuralSimilarity, ssim
 from keras_dl.metrics.token_accuracy import TokenAccuracy
 
 __all__ = [
@@ -18,12 +26,19 @@ __all__ = [
     "BinaryF1",
     "EntityF1",
     "ExactMatch",
+    "FrechetDistance",
     "MatthewsCorrelation",
+    "ModeCoverage",
+    "PeakSignalNoiseRatio",
     "PearsonCorrelation",
     "Perplexity",
     "SpearmanCorrelation",
+    "StructuralSimilarity",
     "TokenAccuracy",
     "entities",
+    "sliced_wasserstein",
+    "sliced_wasserstein_pyramid",
     "squad_normalize",
     "squad_scores",
+    "ssim",
 ]

@@ -9,22 +9,28 @@ from keras_dl import metrics
 CLASSES = np.array([0, 1, 1]), np.eye(2, dtype="float32")[[0, 1, 0]]
 NUMBERS = np.float32([1, 2, 3]), np.float32([1, 3, 2])
 ROWS = np.array([[0, 1], [1, 0]]), np.eye(2, dtype="float32")[[[0, 1], [1, 1]]]
+VECTORS = np.eye(3, 2, dtype="float32"), np.eye(3, 2, 1, dtype="float32")
+IMAGES = np.zeros((1, 11, 11, 1)), np.full((1, 11, 11, 1), 0.5)
 CASES = [
     (metrics.BinaryF1, CLASSES, "max"),
     (lambda: metrics.EntityF1(["O", "B"]), ROWS, "max"),
     (lambda: metrics.EntityF1(["O", "B"], score="recall"), ROWS, "max"),
     (metrics.ExactMatch, ROWS, "max"),
+    (lambda: metrics.FrechetDistance(num_features=2), VECTORS, "min"),
     (metrics.MatthewsCorrelation, CLASSES, "max"),
+    (metrics.PeakSignalNoiseRatio, IMAGES, "max"),
     (metrics.PearsonCorrelation, NUMBERS, "max"),
     (metrics.Perplexity, ROWS, "min"),
     (metrics.SpearmanCorrelation, NUMBERS, "max"),
+    (metrics.StructuralSimilarity, IMAGES, "max"),
     (metrics.TokenAccuracy, ROWS, "max"),
 ]
 
 
 def test_every_metric_is_here():
-    # BLEU is not for `compile`, whose metrics alone callbacks know.
-    known = {type(make()) for make, _, _ in CASES} | {metrics.BLEU}
+    # Callbacks know those of `compile` alone, which these are not for.
+    known = {type(make()) for make, _, _ in CASES}
+    known |= {metrics.BLEU, metrics.ModeCoverage}
     public = {getattr(metrics, name) for name in metrics.__all__}
     classes = {thing for thing in public if isinstance(thing, type)}
     assert classes == known

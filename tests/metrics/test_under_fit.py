@@ -9,15 +9,20 @@ from keras_dl import metrics
 
 CLASSES = np.arange(8) % 2
 ROWS = np.arange(24).reshape(8, 3) % 2
+NUMBERS = CLASSES[:, None].astype("float32")
+IMAGES = np.abs(normal(8, 12, 12, 1))
 # Metric, input, targets.
 CASES = [
     (metrics.BinaryF1, normal(8, 4), CLASSES),
     (lambda: metrics.EntityF1(["O", "B"]), normal(8, 3, 4), ROWS),
     (metrics.ExactMatch, normal(8, 3, 4), ROWS),
+    (lambda: metrics.FrechetDistance(num_features=1), normal(8, 4), NUMBERS),
     (metrics.MatthewsCorrelation, normal(8, 4), CLASSES),
     (metrics.PearsonCorrelation, normal(8, 4), CLASSES.astype("float32")),
+    (metrics.PeakSignalNoiseRatio, normal(8, 12, 12, 4), IMAGES),
     (metrics.Perplexity, normal(8, 3, 4), ROWS),
     (metrics.SpearmanCorrelation, normal(8, 4), CLASSES.astype("float32")),
+    (metrics.StructuralSimilarity, normal(8, 12, 12, 4), IMAGES),
     (metrics.TokenAccuracy, normal(8, 3, 4), ROWS),
 ]
 
