@@ -1,6 +1,17 @@
 """Ready-made models, assembled from the parts of Keras and keras_dl."""
 
 from keras_dl.applications.bert import BERT
+from keras_dl.applications.gan import (
+    DCGAN,
+    MADGAN,
+    MRGAN,
+    SRGAN,
+    WGAN,
+    WGANGP,
+    CycleGAN,
+    Pix2Pix,
+    UnrolledGAN,
+)
 from keras_dl.applications.lstm import LanguageModel, Seq2Seq
 from keras_dl.applications.mlp import MLP
 from keras_dl.applications.pretrainer import Pretrainer
@@ -13,13 +24,22 @@ from keras_dl.applications.vgg16 import VGG16, ImageNetPixels
 
 __all__ = [
     "BERT",
+    "DCGAN",
+    "MADGAN",
     "MLP",
+    "MRGAN",
+    "SRGAN",
     "VGG16",
+    "WGAN",
+    "WGANGP",
+    "CycleGAN",
     "ImageNetPixels",
     "LanguageModel",
+    "Pix2Pix",
     "Pretrainer",
     "Seq2Seq",
     "TaskModel",
     "Transformer",
     "TransformerLanguageModel",
+    "UnrolledGAN",
 ]

@@ -15,8 +15,8 @@ from keras_dl.losses import GradientPenalty
 from keras_dl.testing import Case
 from keras_dl.training import (
     GAN,
-    MADGAN,
-    CycleGAN,
+    MultiGeneratorGAN,
+    CycleConsistentGAN,
     ImageToImageGAN,
     ModeRegularizedGAN,
 )
@@ -93,7 +93,9 @@ def mad_gan(**kwargs):
     z = keras.Input((3,))
     x = layers.Dense(8, activation="tanh")(z)
     generator = keras.Model(z, [layers.Dense(2)(x) for _ in range(3)])
-    gan = MADGAN(generator, perceptron(2, outputs=4), seed=1, **kwargs)
+    gan = MultiGeneratorGAN(
+        generator, perceptron(2, outputs=4), seed=1, **kwargs
+    )
     gan.compile(adam())
     return gan
 
@@ -128,7 +130,7 @@ def image_to_image(conditional=True, **kwargs):
 
 def cycle_gan(pool_size=4, **kwargs):
     networks = [perceptron(2, outputs=n) for n in (2, 2, 1, 1)]
-    gan = CycleGAN(*networks, pool_size=pool_size, seed=1, **kwargs)
+    gan = CycleConsistentGAN(*networks, pool_size=pool_size, seed=1, **kwargs)
     gan.compile(adam("generators", "discriminators"))
     return gan
 

@@ -19,6 +19,7 @@ from keras_dl.losses.penalties import (
     Penalty,
     R1Penalty,
 )
+from keras_dl.losses.perceptual import PerceptualLoss
 
 __all__ = [
     "AdversarialHingeLoss",
@@ -30,6 +31,7 @@ __all__ = [
     "MinimaxLoss",
     "NonSaturatingLoss",
     "Penalty",
+    "PerceptualLoss",
     "R1Penalty",
     "WassersteinLoss",
     "WhichGeneratorLoss",

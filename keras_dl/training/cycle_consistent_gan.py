@@ -1,4 +1,4 @@
-"""CycleGAN: translation between two sets of images without pairs."""
+"""Translation between two sets of images without pairs: CycleGAN's method."""
 
 import keras
 from keras import ops
@@ -16,7 +16,7 @@ from keras_dl.training.players import (
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class CycleGAN(PlayersTrainer):
+class CycleConsistentGAN(PlayersTrainer):
     """Learns to turn images of a set A into such of a set B, and back.
 
     G turns a into b, F turns b into a; D_A and D_B tell real from generated
@@ -58,7 +58,7 @@ class CycleGAN(PlayersTrainer):
 
     Example:
 
-    >>> gan = CycleGAN(generator, inverse, judge_of_b, judge_of_a)
+    >>> gan = CycleConsistentGAN(generator, inverse, judge_of_b, judge_of_a)
     >>> gan.fit(horses, zebras, batch_size=1, epochs=200)
     >>> gan.translate(horses).shape
     (1067, 256, 256, 3)

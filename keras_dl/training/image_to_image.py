@@ -68,6 +68,8 @@ class ImageToImageGAN(GAN):
             adversarial_weight=adversarial_weight,
         )
         self.content_loss = keras.losses.get(content_loss)
+        # Tracked, so that its weights are saved with the trainer's.
+        self.content_model = getattr(self.content_loss, "model", None)
         self.content_weight = content_weight
         self.adversarial_weight = adversarial_weight
         self.conditional = conditional

@@ -12,7 +12,7 @@ from keras_dl.training.gan import GAN
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class MADGAN(GAN):
+class MultiGeneratorGAN(GAN):
     """Several generators that the discriminator drives to different modes.
 
     The discriminator says of an image whether it is real, and if not, which
@@ -45,7 +45,8 @@ class MADGAN(GAN):
     >>> x = z = keras.Input((64,))
     >>> x = keras.layers.Dense(128, activation="relu")(x)
     >>> images = [keras.layers.Dense(2)(x) for _ in range(4)]
-    >>> gan = MADGAN(keras.Model(z, images), discriminator)  # 5 logits
+    >>> generator = keras.Model(z, images)
+    >>> gan = MultiGeneratorGAN(generator, discriminator)  # of 5 logits
 
     Reference:
         Ghosh et al., "Multi-agent diverse generative adversarial networks",

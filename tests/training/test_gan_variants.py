@@ -19,11 +19,11 @@ from sequences import normal, numpy
 
 from keras_dl.testing import check_trainer
 from keras_dl.training import (
-    MADGAN,
-    CycleGAN,
+    CycleConsistentGAN,
     ImagePool,
     ImageToImageGAN,
     ModeRegularizedGAN,
+    MultiGeneratorGAN,
 )
 
 X, Y = map(ops.convert_to_tensor, (POINTS, LABELS))
@@ -57,7 +57,7 @@ def often(*arrays, times=30):
 def test_mad_gan():
     gan = check_trainer(lambda: mad_gan(diversity_weight=0.5), (POINTS,))
     assert 0.0 <= abs(gan.history.history["likeness"][0]) <= 1.0
-    copy = MADGAN.from_config(gan.get_config())
+    copy = MultiGeneratorGAN.from_config(gan.get_config())
     assert (copy.diversity_weight, copy.num_generators) == (0.5, 3)
 
 
@@ -99,11 +99,11 @@ def test_generators_must_fit_their_discriminator():
     z = keras.Input((3,))
     two = keras.Model(z, [layers.Dense(2)(z) for _ in range(2)])
     with pytest.raises(ValueError, match="one logit more"):
-        MADGAN(two, perceptron(2, outputs=2))
+        MultiGeneratorGAN(two, perceptron(2, outputs=2))
     with pytest.raises(ValueError, match="at least 2"):
-        MADGAN(*players())
+        MultiGeneratorGAN(*players())
     with pytest.raises(ValueError, match="`diversity_weight`"):
-        MADGAN(two, perceptron(2, outputs=3), diversity_weight=-1)
+        MultiGeneratorGAN(two, perceptron(2, outputs=3), diversity_weight=-1)
 
 
 # An encoder.
@@ -222,7 +222,7 @@ def test_cycle_gan(identity_weight):
         gan.inverse_generator.predict(LABELS, verbose=0),
         atol=1e-6,
     )
-    copy = CycleGAN.from_config(gan.get_config())
+    copy = CycleConsistentGAN.from_config(gan.get_config())
     assert (copy.pool.size, copy.identity_weight) == (4, identity_weight)
     assert np.isfinite(gan.evaluate(POINTS, LABELS, verbose=0)).all()
 
@@ -283,7 +283,7 @@ def test_who_trains_in_a_cycle():
         gan.inverse_discriminator,
     )
     assert found == [False, False, True, True]
-    with pytest.raises(ValueError, match="optimizers of a CycleGAN"):
+    with pytest.raises(ValueError, match="optimizers of a CycleConsistentGAN"):
         gan.optimizer_variables("generator")
 
 

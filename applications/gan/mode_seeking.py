@@ -1,0 +1,201 @@
+"""Ready-made GANs against lost modes: several generators, or an encoder."""
+
+import keras
+
+from keras_dl.applications.gan.networks import (
+    dcgan_discriminator,
+    dcgan_generator,
+)
+from keras_dl.applications.gan.point_networks import (
+    mlp_discriminator,
+    mlp_generator,
+)
+from keras_dl.applications.gan.ready_made import ReadyMade
+from keras_dl.checks import check_integer
+from keras_dl.training import ModeRegularizedGAN, MultiGeneratorGAN
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class MADGAN(ReadyMade, MultiGeneratorGAN):
+    """Multi-agent diverse GAN: several generators share the modes.
+
+    The generators share their first layers, up to the first map of images, or
+    the first layer for points, and have the rest for themselves.
+
+    Args:
+        image_shape: `(height, width, channels)`, or `(dim,)` for points.
+        num_generators: How many generators.
+        latent_dim: Length of the noise.
+        base: As in `DCGAN`.
+        diversity_weight: Weight of the mean cosine between the images of two
+            generators; see `keras_dl.training.MultiGeneratorGAN`.
+        seed: Integer, or `None` for chance.
+        kwargs: Arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> gan = MADGAN((28, 28, 1), num_generators=4)
+    >>> gan.fit(images, batch_size=64, epochs=20)
+
+    Reference:
+        Ghosh et al., "Multi-agent diverse generative adversarial networks",
+        2018.
+    """
+
+    own = (
+        "image_shape",
+        "num_generators",
+        "latent_dim",
+        "base",
+        "diversity_weight",
+    )
+
+    def __init__(
+        self,
+        image_shape,
+        num_generators=4,
+        latent_dim=100,
+        base=64,
+        diversity_weight=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        shape, dtype = tuple(image_shape), kwargs.get("dtype")
+        count = check_integer("num_generators", num_generators, 2)
+        if len(shape) == 1:
+            units = (2 * base, 2 * base)
+            generators = [
+                mlp_generator(latent_dim, shape[0], units, dtype=dtype)
+                for _ in range(count)
+            ]
+            discriminator = mlp_discriminator(
+                shape[0], units, count + 1, dtype=dtype
+            )
+            shared = keras.layers.Dense
+        else:
+            generators = [
+                dcgan_generator(shape, latent_dim, base, dtype=dtype)
+                for _ in range(count)
+            ]
+            discriminator = with_outputs(
+                dcgan_discriminator(shape, base, dtype=dtype),
+                count + 1,
+                "discriminator",
+            )
+            shared = keras.layers.Conv2DTranspose
+        super().__init__(
+            joined(generators, shared),
+            discriminator,
+            diversity_weight=diversity_weight,
+            seed=seed,
+            **kwargs,
+        )
+        self.image_shape, self.latent_dim, self.base = shape, latent_dim, base
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class MRGAN(ReadyMade, ModeRegularizedGAN):
+    """Mode-regularized GAN: an encoder leads the generator to all modes.
+
+    The encoder is built as the discriminator is.
+
+    Args:
+        image_shape: `(height, width, channels)`, or `(dim,)` for points.
+        latent_dim: Length of the noise.
+        base: As in `DCGAN`.
+        distance_weight, mode_weight: As in
+            `keras_dl.training.ModeRegularizedGAN`.
+        manifold: Whether a second discriminator judges what the encoder and the
+            generator rebuild (MDGAN).
+        seed: Integer, or `None` for chance.
+        kwargs: Arguments of `keras.Model`.
+
+    Raises:
+        ValueError: If an argument is not allowed.
+
+    Example:
+
+    >>> gan = MRGAN((28, 28, 1))
+    >>> gan.fit(images, batch_size=64, epochs=20)
+
+    Reference:
+        Che et al., "Mode regularized generative adversarial networks", 2017.
+    """
+
+    own = (
+        "image_shape",
+        "latent_dim",
+        "base",
+        "distance_weight",
+        "mode_weight",
+        "manifold",
+    )
+
+    def __init__(
+        self,
+        image_shape,
+        latent_dim=100,
+        base=64,
+        distance_weight=1e-2,
+        mode_weight=1e-2,
+        manifold=False,
+        seed=None,
+        **kwargs,
+    ):
+        shape, dtype = tuple(image_shape), kwargs.get("dtype")
+        units = (2 * base, 2 * base)
+
+        def judge(outputs, name):
+            if len(shape) == 1:
+                return mlp_discriminator(
+                    shape[0], units, outputs, dtype=dtype, name=name
+                )
+            network = dcgan_discriminator(shape, base, dtype=dtype)
+            return with_outputs(network, outputs, name)
+
+        if len(shape) == 1:
+            generator = mlp_generator(latent_dim, shape[0], units, dtype=dtype)
+        else:
+            generator = dcgan_generator(shape, latent_dim, base, dtype=dtype)
+        super().__init__(
+            generator,
+            judge(1, "discriminator"),
+            judge(latent_dim, "encoder"),
+            distance_weight,
+            mode_weight,
+            judge(1, "manifold_discriminator") if manifold else None,
+            seed=seed,
+            **kwargs,
+        )
+        self.image_shape, self.latent_dim, self.base = shape, latent_dim, base
+        self.manifold = manifold
+
+
+def joined(generators, last_shared):
+    """One generator of several, which share the layers of the first.
+
+    They share all before the second layer of the kind `last_shared`: that one
+    and those behind it are each generator's own.
+    """
+    first = generators[0]
+    kinds = [isinstance(layer, last_shared) for layer in first.layers]
+    start = [i for i, kind in enumerate(kinds) if kind][1]
+    x = first.layers[start].input
+    outputs = []
+    for generator in generators:
+        y = x
+        for layer in generator.layers[start:]:
+            y = layer(y)
+        outputs.append(y)
+    return keras.Model(first.input, outputs, name="generators")
+
+
+def with_outputs(network, outputs, name):
+    """A network with another number of outputs in its last layer."""
+    last = network.layers[-1]
+    config = {**last.get_config(), "units": outputs}
+    layer = type(last).from_config(config)
+    return keras.Model(network.input, layer(last.input), name=name)

@@ -1,0 +1,50 @@
+"""What the ready-made GANs share: they are saved by their own arguments."""
+
+import keras
+
+from keras_dl.applications.gan.networks import (
+    dcgan_discriminator,
+    dcgan_generator,
+)
+from keras_dl.applications.gan.point_networks import (
+    mlp_discriminator,
+    mlp_generator,
+)
+
+
+class ReadyMade:
+    """A trainer whose networks follow from its arguments.
+
+    Class attributes:
+        own: Names of the arguments, which are attributes too.
+    """
+
+    own = ()
+
+    def get_config(self):
+        config = keras.Model.get_config(self)
+        config.update({name: getattr(self, name) for name in self.own})
+        config["seed"] = self.seed
+        return config
+
+
+def two_networks(
+    shape, num_classes, latent_dim, base, dtype, critic_normalization="batch"
+):
+    """A generator and a discriminator, for images or for points."""
+    if len(shape) == 1:
+        if num_classes is not None:
+            raise ValueError(
+                "`num_classes` is for images. "
+                f"Received: num_classes={num_classes} with shape {shape}"
+            )
+        units = (2 * base, 2 * base)
+        return (
+            mlp_generator(latent_dim, shape[0], units, dtype=dtype),
+            mlp_discriminator(shape[0], units, dtype=dtype),
+        )
+    rest = {"base": base, "num_classes": num_classes, "dtype": dtype}
+    return (
+        dcgan_generator(shape, latent_dim, **rest),
+        dcgan_discriminator(shape, normalization=critic_normalization, **rest),
+    )
