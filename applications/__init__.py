@@ -10,6 +10,8 @@ from keras_dl.applications.gan import (
     WGANGP,
     CycleGAN,
     Pix2Pix,
+    ProgressiveGAN,
+    StackGAN,
     UnrolledGAN,
 )
 from keras_dl.applications.lstm import LanguageModel, Seq2Seq
@@ -37,7 +39,9 @@ __all__ = [
     "LanguageModel",
     "Pix2Pix",
     "Pretrainer",
+    "ProgressiveGAN",
     "Seq2Seq",
+    "StackGAN",
     "TaskModel",
     "Transformer",
     "TransformerLanguageModel",

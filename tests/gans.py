@@ -7,18 +7,20 @@ backend, by a sequence of integers that they all compute alike.
 import math
 
 import keras
+import numpy as np
 from keras import layers, ops
 from sequences import normal
 
+from keras_dl.applications import ProgressiveGAN, StackGAN
 from keras_dl.constraints import ClipWeights
 from keras_dl.losses import GradientPenalty
 from keras_dl.testing import Case
 from keras_dl.training import (
     GAN,
-    MultiGeneratorGAN,
     CycleConsistentGAN,
     ImageToImageGAN,
     ModeRegularizedGAN,
+    MultiGeneratorGAN,
 )
 
 
@@ -183,3 +185,21 @@ def image_to_image_case():
 
 def cycle_gan_case():
     return case(cycle_gan(), POINTS, LABELS)
+
+
+def progressive_case():
+    """The second of two stages, which fades in over half of the steps."""
+    gan = ProgressiveGAN((8, 8, 1), latent_dim=3, base=8, max_filters=4, seed=1)
+    gan.compile(adam())
+    gan.advance()
+    gan.fading.assign(4.0 * 10)
+    return case(gan, np.tanh(normal(4, 8, 8, 1)))
+
+
+def stacked_case():
+    gan = StackGAN(
+        (32, 32, 1), 2, latent_dim=3, condition_dim=2, base=4, blocks=0, seed=1
+    )
+    gan.compile(adam())
+    gan.advance()
+    return case(gan, np.tanh(normal(4, 32, 32, 1)), normal(4, 2))

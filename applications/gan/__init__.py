@@ -14,6 +14,8 @@ from keras_dl.applications.gan.point_networks import (
     mlp_discriminator,
     mlp_generator,
 )
+from keras_dl.applications.gan.progressive import ProgressiveGAN
+from keras_dl.applications.gan.stackgan import StackGAN
 from keras_dl.applications.gan.super_resolution_networks import (
     srgan_discriminator,
     srgan_generator,
@@ -33,6 +35,8 @@ __all__ = [
     "WGANGP",
     "CycleGAN",
     "Pix2Pix",
+    "ProgressiveGAN",
+    "StackGAN",
     "UnrolledGAN",
     "dcgan_discriminator",
     "dcgan_generator",

@@ -8,6 +8,7 @@ from keras_dl.layers.conditioning_augmentation import ConditioningAugmentation
 from keras_dl.layers.dense import Dense
 from keras_dl.layers.entity_fusion import EntityFusionBlock, EntityStream
 from keras_dl.layers.equalized import EqualizedConv2D, EqualizedDense
+from keras_dl.layers.fade_in import FadeIn
 from keras_dl.layers.instance_normalization import InstanceNormalization
 from keras_dl.layers.masks import causal_mask, combine_masks, padding_mask
 from keras_dl.layers.minibatch_deviation import MinibatchStandardDeviation
@@ -34,6 +35,7 @@ __all__ = [
     "EntityStream",
     "EqualizedConv2D",
     "EqualizedDense",
+    "FadeIn",
     "InstanceNormalization",
     "LearnedPositions",
     "MinibatchStandardDeviation",

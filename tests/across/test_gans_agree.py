@@ -15,6 +15,8 @@ CASES = [
     gans.mode_regularized_case,
     gans.image_to_image_case,
     gans.cycle_gan_case,
+    gans.progressive_case,
+    gans.stacked_case,
 ]
 
 
