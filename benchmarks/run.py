@@ -17,7 +17,10 @@ from benchmarks._timing import machine
 HERE = pathlib.Path(__file__).parent
 NAMES = (
     "supervised_step",
+    "vgg16_step",
     "dcgan_step",
+    "wgan_gp_step",
+    "cycle_gan_step",
     "maml_step",
     "recurrent_step",
     "transformer_step",

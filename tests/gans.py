@@ -107,7 +107,9 @@ def mode_regularized_gan(manifold=False, **kwargs):
     names = ["generator", "discriminator"]
     if manifold:
         names.append("manifold_discriminator")
-        kwargs["manifold_discriminator"] = perceptron(2, outputs=1)
+        kwargs["manifold_discriminator"] = perceptron(
+            2, outputs=1, batch_norm=True
+        )
     encoder = perceptron(2, outputs=3)
     gan = ModeRegularizedGAN(
         generator, discriminator, encoder, seed=1, **kwargs

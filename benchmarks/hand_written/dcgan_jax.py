@@ -6,7 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-RATE, BETA_1, BETA_2, EPSILON = 2e-4, 0.5, 0.999, 1e-7
+from benchmarks.hand_written.adam_jax import adam, moments
+
+ADAM = {"rate": 2e-4, "beta_1": 0.5}
 LATENT, SLOPE, MOMENTUM, BN_EPSILON = 100, 0.2, 0.99, 1e-3
 
 
@@ -20,27 +22,10 @@ class DCGAN:
     """
 
     def __init__(self, generator, discriminator, dropout):
-        (dense, *bn_1), (conv_1, *bn_2), (conv_2, bias_2) = (
-            generator[:5],
-            generator[5:10],
-            generator[10:],
-        )
-        params = (
-            {
-                "dense": dense,
-                "bn_1": bn_1[:2],
-                "conv_1": conv_1,
-                "bn_2": bn_2[:2],
-                "conv_2": conv_2,
-                "bias_2": bias_2,
-            },
-            list(discriminator),
-        )
-        params = jax.tree.map(jnp.array, params)
-        moments = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]
-        statistics = jax.tree.map(jnp.array, [bn_1[2:], bn_2[2:]])
+        gen, stats = generator_state(generator)
+        disc = [jnp.array(w) for w in discriminator]
         key = jax.random.key(0)
-        self.state = (params, *moments, jnp.zeros((), int), statistics, key)
+        self.state = (gen, disc), (moments(gen), moments(disc)), stats, key
         self._step = jax.jit(
             functools.partial(_step, dropout=dropout), donate_argnums=0
         )
@@ -56,49 +41,58 @@ class DCGAN:
         jax.block_until_ready(self.state)
 
 
+def generator_state(weights):
+    """The generator's parameters and its running statistics."""
+    dense, *bn_1, conv_1, scale, offset, mean, variance, conv_2, bias_2 = map(
+        jnp.array, weights
+    )
+    params = {
+        "dense": dense,
+        "bn_1": bn_1[:2],
+        "conv_1": conv_1,
+        "bn_2": [scale, offset],
+        "conv_2": conv_2,
+        "bias_2": bias_2,
+    }
+    return params, [bn_1[2:], [mean, variance]]
+
+
 def _step(state, images, noise, dropout):
-    (gen, disc), (m_gen, m_disc), (v_gen, v_disc), count, stats, key = state
+    (gen, disc), (gen_moments, disc_moments), stats, key = state
     key, *keys = jax.random.split(key, 6)
     first, second = (
         jax.random.normal(k, (len(images), LATENT)) if n is None else n
         for k, n in zip(keys[:2], noise, strict=True)
     )
-    count = count + 1
-    fake, stats = _generate(gen, stats, first)
+    fake, stats = generate(gen, stats, first)
     d_loss, grads = jax.value_and_grad(_discriminator_loss)(
         disc, images, fake, keys[2:4], dropout
     )
-    disc, m_disc, v_disc = _adam(grads, disc, m_disc, v_disc, count)
+    disc, disc_moments = adam(grads, disc, disc_moments, **ADAM)
     (g_loss, stats), grads = jax.value_and_grad(_generator_loss, has_aux=True)(
         gen, stats, disc, second, keys[4], dropout
     )
-    gen, m_gen, v_gen = _adam(grads, gen, m_gen, v_gen, count)
-    state = (
-        (gen, disc),
-        (m_gen, m_disc),
-        (v_gen, v_disc),
-        count,
-        stats,
-        key,
-    )
+    gen, gen_moments = adam(grads, gen, gen_moments, **ADAM)
+    state = (gen, disc), (gen_moments, disc_moments), stats, key
     return state, (d_loss, g_loss)
 
 
 def _discriminator_loss(disc, real, fake, keys, dropout):
-    on_real = _discriminate(disc, real, keys[0], dropout)
-    on_fake = _discriminate(disc, fake, keys[1], dropout)
+    on_real = discriminate(disc, real, keys[0], dropout)
+    on_fake = discriminate(disc, fake, keys[1], dropout)
     return jnp.mean(jax.nn.softplus(-on_real)) + jnp.mean(
         jax.nn.softplus(on_fake)
     )
 
 
 def _generator_loss(gen, stats, disc, noise, key, dropout):
-    fake, stats = _generate(gen, stats, noise)
-    logits = _discriminate(disc, fake, key, dropout)
+    fake, stats = generate(gen, stats, noise)
+    logits = discriminate(disc, fake, key, dropout)
     return jnp.mean(jax.nn.softplus(-logits)), stats
 
 
-def _generate(gen, stats, noise):
+def generate(gen, stats, noise):
+    """Images of 28x28, and the running statistics after that."""
     x, stats_1 = _batch_norm(noise @ gen["dense"], gen["bn_1"], stats[0])
     x = jax.nn.relu(x).reshape(-1, 7, 7, 128)
     x = _transposed(x, gen["conv_1"])
@@ -107,10 +101,11 @@ def _generate(gen, stats, noise):
     return jnp.tanh(x), [stats_1, stats_2]
 
 
-def _discriminate(disc, x, key, dropout):
+def discriminate(disc, x, key=None, dropout=0.0):
+    """A logit for each image."""
     kernel_1, bias_1, kernel_2, bias_2, kernel, bias = disc
     for k, kernel_i, bias_i in zip(
-        jax.random.split(key),
+        jax.random.split(key) if dropout else (None, None),
         (kernel_1, kernel_2),
         (bias_1, bias_2),
         strict=True,
@@ -149,13 +144,3 @@ def _batch_norm(x, scale_and_offset, stats):
     ]
     factor = scale * lax.rsqrt(variance + BN_EPSILON)
     return x * factor + (offset - mean * factor), stats
-
-
-def _adam(grads, params, m, v, count):
-    m = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, m, grads)
-    v = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * g * g, v, grads)
-    rate = RATE * jnp.sqrt(1 - BETA_2**count) / (1 - BETA_1**count)
-    params = jax.tree.map(
-        lambda p, m, v: p - rate * m / (jnp.sqrt(v) + EPSILON), params, m, v
-    )
-    return params, m, v

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-RATE, BETA_1, BETA_2, EPSILON = 2e-4, 0.5, 0.999, 1e-7
+from benchmarks.hand_written.adam_tensorflow import Adam
+
 LATENT, SLOPE, MOMENTUM, BN_EPSILON = 100, 0.2, 0.99, 1e-3
 
 
@@ -19,7 +20,7 @@ class DCGAN:
         self.generator = Generator(generator)
         self.discriminator = Discriminator(discriminator, dropout)
         self.optimizers = [
-            Adam(network.trainable_variables)
+            Adam(network.trainable_variables, rate=2e-4, beta_1=0.5)
             for network in (self.generator, self.discriminator)
         ]
         self.step = tf.function(self._step)
@@ -81,7 +82,7 @@ class Generator(tf.Module):
 class Discriminator(tf.Module):
     """Images to one logit."""
 
-    def __init__(self, weights, dropout):
+    def __init__(self, weights, dropout=0.0):
         super().__init__()
         variables = [tf.Variable(w) for w in weights]
         self.convolutions = [variables[:2], variables[2:4]]
@@ -121,36 +122,6 @@ class BatchNorm(tf.Module):
         self.mean.assign_sub((1 - MOMENTUM) * (self.mean - mean))
         self.variance.assign_sub((1 - MOMENTUM) * (self.variance - variance))
         return x
-
-
-class Adam:
-    """Adam by TensorFlow's fused operation."""
-
-    def __init__(self, variables):
-        self.variables = variables
-        self.count = tf.Variable(0.0)
-        self.moments = [
-            (tf.Variable(tf.zeros_like(v)), tf.Variable(tf.zeros_like(v)))
-            for v in variables
-        ]
-
-    def apply(self, gradients):
-        count = self.count.assign_add(1.0)
-        for variable, gradient, (m, v) in zip(
-            self.variables, gradients, self.moments, strict=True
-        ):
-            tf.raw_ops.ResourceApplyAdam(
-                var=variable.handle,
-                m=m.handle,
-                v=v.handle,
-                beta1_power=BETA_1**count,
-                beta2_power=BETA_2**count,
-                lr=RATE,
-                beta1=BETA_1,
-                beta2=BETA_2,
-                epsilon=EPSILON,
-                grad=gradient,
-            )
 
 
 def _transposed(x, kernel, size):

@@ -17,29 +17,8 @@ class DCGAN:
     """
 
     def __init__(self, generator, discriminator, dropout):
-        self.generator = nn.Sequential(
-            nn.Linear(LATENT, 7 * 7 * 128, bias=False),
-            nn.BatchNorm1d(7 * 7 * 128, eps=1e-3, momentum=0.01),
-            nn.ReLU(),
-            nn.Unflatten(1, (128, 7, 7)),
-            nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
-            nn.BatchNorm2d(64, eps=1e-3, momentum=0.01),
-            nn.ReLU(),
-            nn.ConvTranspose2d(64, 1, 4, 2, 1),
-            nn.Tanh(),
-        )
-        self.discriminator = nn.Sequential(
-            nn.Conv2d(1, 64, 4, 2, 1),
-            nn.LeakyReLU(SLOPE),
-            nn.Dropout(dropout),
-            nn.Conv2d(64, 128, 4, 2, 1),
-            nn.LeakyReLU(SLOPE),
-            nn.Dropout(dropout),
-            nn.Flatten(),
-            nn.Linear(7 * 7 * 128, 1),
-        )
-        _load(self.generator, generator)
-        _load(self.discriminator, discriminator)
+        self.generator = generator_of(generator)
+        self.discriminator = discriminator_of(discriminator, dropout)
         self.g_optimizer, self.d_optimizer = (
             torch.optim.Adam(
                 network.parameters(), lr=2e-4, betas=(0.5, 0.999), eps=1e-7
@@ -82,19 +61,52 @@ class DCGAN:
         return d_loss.detach(), g_loss.detach()
 
 
+def generator_of(weights):
+    """Noise to images of 28x28."""
+    network = nn.Sequential(
+        nn.Linear(LATENT, 7 * 7 * 128, bias=False),
+        nn.BatchNorm1d(7 * 7 * 128, eps=1e-3, momentum=0.01),
+        nn.ReLU(),
+        nn.Unflatten(1, (128, 7, 7)),
+        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(64, eps=1e-3, momentum=0.01),
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 1, 4, 2, 1),
+        nn.Tanh(),
+    )
+    load(network, weights)
+    return network
+
+
+def discriminator_of(weights, dropout=0.0):
+    """Images to one logit."""
+    network = nn.Sequential(
+        nn.Conv2d(1, 64, 4, 2, 1),
+        nn.LeakyReLU(SLOPE),
+        nn.Dropout(dropout),
+        nn.Conv2d(64, 128, 4, 2, 1),
+        nn.LeakyReLU(SLOPE),
+        nn.Dropout(dropout),
+        nn.Flatten(),
+        nn.Linear(7 * 7 * 128, 1),
+    )
+    load(network, weights)
+    return network
+
+
 def _cross_entropy(labels_like, logits):
     return functional.binary_cross_entropy_with_logits(
         logits, labels_like(logits)
     )
 
 
-def _load(network, weights):
+def load(network, weights):
     """Copies Keras weights: the same order, some of them transposed."""
     weights = iter(weights)
-    for layer in network:
+    for layer in network.modules():
         tensors = [
-            *layer.parameters(),
-            *(b for b in layer.buffers() if b.ndim),
+            *layer.parameters(recurse=False),
+            *(b for b in layer.buffers(recurse=False) if b.ndim),
         ]
         for tensor in tensors:
             array = torch.tensor(next(weights))

@@ -230,11 +230,9 @@ class GAN(PlayersTrainer):
 
         def loss():
             fake = self.make(noise, conditions)
-            with (
-                kept(self.discriminator),
-                self._ahead(images, fake, conditions),
-            ):
-                return self.generator_loss(images, fake, conditions)
+            batch = images, fake, conditions
+            with kept(*self.opponents()), self._ahead(*batch):
+                return self.generator_loss(*batch)
 
         loss, logs = self.minimize(loss, optimizer="generator", has_aux=True)
         return {"g_loss": loss, **logs}

@@ -130,7 +130,7 @@ def test_terms_of_the_regularized_loss(manifold):
         np.mean(np.log1p(np.exp(-numpy(scores)[0])))
         for scores in (
             gan.discriminator(fake),
-            judge(ops.convert_to_tensor(rebuilt)),
+            judge(ops.convert_to_tensor(rebuilt), training=True),
         )
     )
     distance = np.mean(np.sum((POINTS - rebuilt) ** 2, axis=1))
@@ -283,7 +283,7 @@ def test_who_trains_in_a_cycle():
         gan.inverse_discriminator,
     )
     assert found == [False, False, True, True]
-    with pytest.raises(ValueError, match="optimizers of a CycleConsistentGAN"):
+    with pytest.raises(ValueError, match="optimizers of a CycleGAN"):
         gan.optimizer_variables("generator")
 
 
