@@ -19,7 +19,7 @@ It works offline and on any backend, and leaves in the folder `--out`:
     ring.png        what each variant makes, for the first seed
     <variant>/      how it came to that: a picture of each epoch, and a film
 
-On two CPU cores it takes about {MINUTES} minutes with JAX, whose compiled
+On two CPU cores it takes some eight minutes with JAX, whose compiled
 steps are the cheapest for networks as small as these, and several times as
 long with TensorFlow or PyTorch: `--seeds 1` is for them.
 
