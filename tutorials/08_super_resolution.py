@@ -14,7 +14,7 @@ You see
 2. how near to the original the enlarged strips come: by formula, by the network
    before the second one joins in, and by the network after that;
 3. what the second network costs: what is made to look real is at other pixels
-   than the truth. In a training as short as this it does not look better either.
+   than the truth. After a training as short as this it looks no better.
 
 It works offline and on any backend, in a few minutes on two CPU cores, and
 leaves in the folder `--out`:
