@@ -214,6 +214,9 @@ def stacked_case():
     gan.advance()
     for variable in gan.trainable_variables:
         # Or statistics of batches would be of next to nothing, and of noise.
-        if len(variable.shape) > 1:
+        if len(variable.shape) == 4:
             variable.assign(8.0 * variable)
+        # Or a ReLU would be asked for its slope at 0, where backends differ.
+        if variable.name == "bias":
+            variable.assign(variable + 0.1)
     return case(gan, np.tanh(normal(4, 32, 32, 1)), normal(4, 2))

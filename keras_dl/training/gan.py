@@ -185,9 +185,11 @@ class GAN(PlayersTrainer):
         }
 
     def generator_loss(self, images, fake, conditions=None, training=True):
-        """The generator's loss for the images that it made, and logs."""
-        loss = self.fooling_loss(images, fake, conditions, training)
-        return loss + regularization(self.generator), {}
+        """The generator's loss for the images that it made, and logs.
+
+        What its layers add themselves is no part of this.
+        """
+        return self.fooling_loss(images, fake, conditions, training), {}
 
     def fooling_loss(self, images, fake, conditions=None, training=True):
         """The adversarial part of the generator's loss."""
@@ -230,9 +232,11 @@ class GAN(PlayersTrainer):
 
         def loss():
             fake = self.make(noise, conditions)
+            added = regularization(self.generator)
             batch = images, fake, conditions
             with kept(*self.opponents()), self._ahead(*batch):
-                return self.generator_loss(*batch)
+                loss, logs = self.generator_loss(*batch)
+            return loss + added, logs
 
         loss, logs = self.minimize(loss, optimizer="generator", has_aux=True)
         return {"g_loss": loss, **logs}
@@ -252,10 +256,12 @@ class GAN(PlayersTrainer):
         images, conditions = self.unpacked(data)
         noise = self.noise(ops.shape(images)[0])
         fake = self.make(noise, conditions, training=False)
+        added = regularization(self.generator)
         rest = images, fake, conditions, False
         d_loss, d_logs = self.discriminator_loss(*rest)
         g_loss, g_logs = self.generator_loss(*rest)
-        return {"d_loss": d_loss, "g_loss": g_loss, **d_logs, **g_logs}
+        logs = {**d_logs, **g_logs}
+        return {"d_loss": d_loss, "g_loss": g_loss + added, **logs}
 
     # What a user calls.
 

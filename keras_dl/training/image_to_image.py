@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl.training.gan import GAN
-from keras_dl.training.players import check_weights, made, regularization
+from keras_dl.training.players import check_weights, made
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -93,7 +93,6 @@ class ImageToImageGAN(GAN):
         content = ops.cast(self.content_loss(images, fake), "float32")
         content = ops.mean(content)
         loss = self.adversarial_weight * fooling + self.content_weight * content
-        loss = loss + regularization(self.generator)
         return loss, {"content_loss": content}
 
     def generate(self, inputs, batch_size=32):

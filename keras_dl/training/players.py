@@ -105,5 +105,9 @@ def kept(*networks):
 
 
 def regularization(network):
-    """What layers of a network, called last, add to its loss."""
+    """What layers of a network, called last, add to its loss.
+
+    A call inside a context such as `kept` is forgotten outside of it, and one
+    outside of it may not be known inside.
+    """
     return sum(network.losses, start=0.0)

@@ -16,6 +16,7 @@ CASES = [
     gans.image_to_image_case,
     gans.cycle_gan_case,
     gans.progressive_case,
+    gans.stacked_case,
 ]
 
 

@@ -233,6 +233,41 @@ def test_regularization_counts():
     assert difference == pytest.approx(added, rel=1e-4)
 
 
+class Adds(keras.Layer):
+    """Adds 3 to the loss, and a hundredth of the input's sum."""
+
+    def call(self, x):
+        self.add_loss(3.0 + 0.01 * ops.sum(x))
+        return x
+
+
+@pytest.mark.parametrize("place", ["generator", "discriminator"])
+def test_what_a_layer_adds_counts(place):
+    logs = {}
+    for adds in (True, False):
+        networks = dict(
+            zip(("generator", "discriminator"), players(), strict=True)
+        )
+        network = networks[place]
+        layer = Adds() if adds else keras.layers.Identity()
+        networks[place] = keras.Model(network.inputs, layer(network.outputs[0]))
+        for one in networks.values():
+            weights = [normal(*w.shape) for w in one.get_weights()]
+            one.set_weights(weights)
+        gan = GAN(**networks, seed=1)
+        # Trained from one start, what is added shows in the next losses, too.
+        gan.compile(adam(rate=1e-3))
+        logs[adds] = [
+            gan.train_on_batch(POINTS, return_dict=True) for _ in range(2)
+        ]
+    name = {"generator": "g_loss", "discriminator": "d_loss"}[place]
+    first, second = (
+        float(logs[True][i][name]) - float(logs[False][i][name]) for i in (0, 1)
+    )
+    assert abs(first) > 1.0
+    assert second < first
+
+
 def test_learns_a_distribution():
     """The mean of a narrow cloud is found; before, it was missed."""
     keras.utils.set_random_seed(0)
