@@ -34,10 +34,9 @@ import keras
 import numpy as np
 
 from keras_dl import datasets
-from keras_dl.applications.gan import srgan_discriminator, srgan_generator
+from keras_dl.applications import SRGAN
 from keras_dl.callbacks import draw_comparison, draw_losses
 from keras_dl.metrics import PeakSignalNoiseRatio, StructuralSimilarity
-from keras_dl.training import ImageToImageGAN
 
 SCALE, BATCH_SIZE = 2, 8
 HEIGHT, HELD_OUT = 424, slice(208, 304)  # A strip through the middle.
@@ -136,48 +135,36 @@ def draw_patches(photographs, number, side, seed):
 
 def make_gan(sizes, seed):
     """A generator and a discriminator, and how they learn together."""
-    network = srgan_generator(SCALE, sizes.blocks, sizes.base, name="missing")
-    discriminator = srgan_discriminator((sizes.side, sizes.side, 3), sizes.base)
-    return ImageToImageGAN(
-        added_to_enlarged(network),
-        discriminator,
-        content_loss="mean_squared_error",
-        content_weight=1.0,
-        adversarial_weight=1e-3,
-        conditional=False,
+    return SRGAN(
+        (sizes.side, sizes.side, 3),
+        scale=SCALE,
+        blocks=sizes.blocks,
+        base=sizes.base,
+        residual=True,
         seed=seed,
     )
-
-
-def added_to_enlarged(network):
-    """The images, enlarged between neighbours, plus what the network says."""
-    small = keras.Input((None, None, 3))
-    enlarged = keras.layers.UpSampling2D(
-        SCALE, data_format="channels_last", interpolation="bilinear"
-    )(small)
-    enlarged = keras.layers.Rescaling(2.0, -1.0)(enlarged)
-    last = network.layers[-1]  # It begins with saying nothing.
-    last.kernel.assign(np.zeros(last.kernel.shape))
-    return keras.Model(small, keras.layers.Add()([enlarged, network(small)]))
 
 
 def pretrain(gan, x, y, sizes):
     """The generator alone learns to have small errors."""
     steps = sizes.pretraining * (len(x) // BATCH_SIZE)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, steps)
-    gan.generator.compile(keras.optimizers.Adam(rate), "mean_squared_error")
-    return fit(gan.generator, x, y, sizes.pretraining)
+    return timed(
+        gan.pretrain,
+        *(x, y, keras.optimizers.Adam(rate)),
+        epochs=sizes.pretraining,
+    )
 
 
 def play(gan, x, y, sizes):
     """Both networks learn, one against the other."""
     gan.compile({name: keras.optimizers.Adam(2e-4) for name in gan.players})
-    return fit(gan, x, y, sizes.adversarial)
+    return timed(gan.fit, x, y, epochs=sizes.adversarial)
 
 
-def fit(model, x, y, epochs):
+def timed(fit, x, *args, epochs):
     begin = time.perf_counter()
-    history = model.fit(x, y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
+    history = fit(x, *args, batch_size=BATCH_SIZE, epochs=epochs, verbose=0)
     steps = epochs * (len(x) // BATCH_SIZE)
     seconds = time.perf_counter() - begin
     print(f"    {steps} updates, {seconds:.0f} s", flush=True)

@@ -453,6 +453,23 @@ def test_generator_of_srgan_in_torch():
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
+def test_residual_generator_of_srgan_in_torch():
+    """First the enlarged image alone; then what it lacks is added."""
+    model = srgan_generator(4, 1, 2, residual=True)
+    plain = srgan_generator(4, 1, 2)
+    x = np.abs(np.tanh(normal(2, 5, 4, 3)))
+    enlarged = 2 * torch.tensor(x).permute(0, 3, 1, 2) - 1
+    enlarged = torch.nn.functional.interpolate(
+        enlarged, scale_factor=4, mode="bilinear"
+    )
+    expected = enlarged.permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(numpy(model(x))[0], expected, atol=1e-5)
+    set_weights(plain)
+    model.set_weights(plain.get_weights())
+    difference = numpy(model(x))[0] - numpy(plain(x))[0]
+    np.testing.assert_allclose(difference, expected, atol=1e-3)
+
+
 def test_noise_of_the_unet_is_dropout():
     model = unet_generator((8, 8, 1), 1, 4, depth=3, normalization=None)
     for weight in model.trainable_weights:

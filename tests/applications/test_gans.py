@@ -68,6 +68,7 @@ READY_MADE = {
             "scale": 2,
             "blocks": 1,
             "base": 2,
+            "residual": True,
             "seed": 0,
         },
         (images(side=4, channels=3), PAIR[0]),
