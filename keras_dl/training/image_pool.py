@@ -10,10 +10,11 @@ from keras_dl.checks import check_integer
 class ImagePool(keras.layers.Layer):
     """Keeps generated images, and gives old ones back half of the time.
 
-    Until the pool is full each image is stored and returned. Then, for each
-    image, a coin says whether it is returned itself, or stored in the place of
-    one of the pool, which is returned instead. A discriminator that sees older
-    images too does not chase its generator in circles.
+    Until the pool is full each image is stored, as far as there is room, and
+    returned. Then, for each image, a coin says whether it is returned itself,
+    or stored in the place of one of the pool, which is returned instead. A
+    discriminator that sees older images too does not chase its generator in
+    circles.
 
     **Shapes.** `(batch, ...)` to the same. All but the batch must be known. Of
     a batch that is larger than the pool, the rest is returned as it is.
@@ -63,37 +64,29 @@ class ImagePool(keras.layers.Layer):
     def call(self, inputs):
         if not self.size:
             return inputs
-        images = ops.cast(inputs, self.images.dtype)
-        rows = ops.arange(ops.shape(inputs)[0], dtype="int32")
+        # As many as there are places: each has one of its own.
+        images = ops.cast(inputs[: self.size], self.images.dtype)
+        rows = ops.arange(ops.shape(images)[0], dtype="int32")
         count = ops.convert_to_tensor(self.count)
-        pool = self._filled(images, count)
-        stored = count + rows < self.size
-        first = keras.random.randint((), 0, self.size, seed=self.random)
-        coins = keras.random.uniform(ops.shape(rows), seed=self.random)
-        swapped = (coins > 0.5) & ~stored & (rows < self.size)
-        slots = (first + rows) % self.size
+        full = count >= self.size
+        start = keras.random.randint((), 0, self.size, seed=self.random)
+        places = (ops.where(full, start, count) + rows) % self.size
+        old = ops.take(self.images, places, axis=0)
+        coins = keras.random.uniform(ops.shape(rows), seed=self.random) > 0.5
+        swapped = full & coins
+        stored = swapped | (count + rows < self.size)
         axes = (-1, *[1] * (len(images.shape) - 1))
-        old = ops.take(pool, slots, axis=0)
-        returned = ops.where(ops.reshape(swapped, axes), old, images)
-        # Each slot looks for the row, if any, that is to be written to it.
-        row = (ops.arange(self.size, dtype="int32") - first) % self.size
-        there = row < ops.shape(inputs)[0]
-        row = ops.where(there, row, 0)
-        there = there & ops.take(swapped, row)
         self.images.assign(
-            ops.where(ops.reshape(there, axes), ops.take(images, row, 0), pool)
+            ops.scatter_update(
+                self.images,
+                ops.expand_dims(places, 1),
+                ops.where(ops.reshape(stored, axes), images, old),
+            )
         )
-        self.count.assign(ops.minimum(count + ops.shape(inputs)[0], self.size))
-        return ops.cast(returned, inputs.dtype)
-
-    def _filled(self, images, count):
-        """The pool with these images in its free slots."""
-        pool = ops.convert_to_tensor(self.images)
-        row = ops.arange(self.size, dtype="int32") - count
-        there = (row >= 0) & (row < ops.shape(images)[0])
-        axes = (-1, *[1] * (len(images.shape) - 1))
-        found = ops.take(images, ops.where(there, row, 0), axis=0)
-        return ops.where(ops.reshape(there, axes), found, pool)
+        self.count.assign(ops.minimum(count + ops.shape(images)[0], self.size))
+        returned = ops.where(ops.reshape(swapped, axes), old, images)
+        returned = ops.cast(returned, inputs.dtype)
+        return ops.concatenate([returned, inputs[self.size :]])
 
     def compute_output_shape(self, input_shape):
         return input_shape
