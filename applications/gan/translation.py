@@ -115,6 +115,8 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
         base: Channels of the first convolutions.
         patch_layers: Strided convolutions of the discriminators; 3 of them see
             patches of 70 x 70.
+        normalization: `"instance"`, as in the paper, or `"batch"`, for images
+            so small that their own brightness and contrast differ much.
         cycle_weight, identity_weight, pool_size: As in
             `keras_dl.training.CycleConsistentGAN`.
         seed: Integer, or `None` for chance.
@@ -140,6 +142,7 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
         "blocks",
         "base",
         "patch_layers",
+        "normalization",
         "cycle_weight",
         "identity_weight",
         "pool_size",
@@ -151,6 +154,7 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
         blocks=None,
         base=64,
         patch_layers=3,
+        normalization="instance",
         cycle_weight=10.0,
         identity_weight=5.0,
         pool_size=50,
@@ -160,14 +164,15 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
         shape, dtype = tuple(image_shape), kwargs.get("dtype")
         if blocks is None:
             blocks = 9 if min(shape[:2]) >= 256 else 6
+        networks = {"normalization": normalization, "dtype": dtype}
         super().__init__(
             *(
-                resnet_generator(shape, blocks, base, dtype=dtype, name=name)
+                resnet_generator(shape, blocks, base, name=name, **networks)
                 for name in ("generator", "inverse_generator")
             ),
             *(
                 patch_discriminator(
-                    shape, base, patch_layers, dtype=dtype, name=name
+                    shape, base, patch_layers, name=name, **networks
                 )
                 for name in ("discriminator", "inverse_discriminator")
             ),
@@ -178,7 +183,8 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
             **kwargs,
         )
         self.image_shape, self.blocks, self.base = shape, blocks, base
-        self.patch_layers, self.pool_size = patch_layers, pool_size
+        self.patch_layers, self.normalization = patch_layers, normalization
+        self.pool_size = pool_size
 
 
 @keras.saving.register_keras_serializable("keras_dl")

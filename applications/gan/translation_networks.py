@@ -17,6 +17,7 @@ def resnet_generator(
     blocks=9,
     base=64,
     output_channels=None,
+    normalization="instance",
     dtype=None,
     name="generator",
 ):
@@ -35,6 +36,9 @@ def resnet_generator(
         blocks: Number of residual blocks.
         base: Number of channels of the first convolution.
         output_channels: Channels of the output; as the input by default.
+        normalization: `"instance"`, without weights, as in the paper, or
+            `"batch"`. The first one takes from an image how bright and how
+            contrasty it is, which small patches cannot do without.
         dtype: Dtype policy; the image is in the dtype of its variables.
         name: Name of the model.
 
@@ -55,7 +59,12 @@ def resnet_generator(
     if output_channels is None:
         output_channels = shape[2]
     check_integer("output_channels", output_channels, 1)
-    parts = Parts(dtype, "instance", affine=False)
+    if normalization not in ("instance", "batch"):
+        raise ValueError(
+            "`normalization` must be 'instance' or 'batch'. "
+            f"Received: normalization={normalization!r}."
+        )
+    parts = Parts(dtype, normalization, affine=normalization == "batch")
 
     def normalized(*layers):
         return [*layers, *parts.norm(), parts.relu()]
@@ -67,7 +76,7 @@ def resnet_generator(
     for _ in range(blocks):
         block = ResidualBlock(
             4 * base,
-            normalization="instance",
+            normalization=normalization,
             padding="reflect",
             kernel_initializer=normal(),
             data_format="channels_last",

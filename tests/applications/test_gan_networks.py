@@ -470,6 +470,18 @@ def test_residual_generator_of_srgan_in_torch():
     np.testing.assert_allclose(difference, expected, atol=1e-3)
 
 
+def test_brightness_passes_batch_but_not_instance_normalization():
+    """Of an image and a less contrasty one."""
+    x = np.tanh(normal(1, 16, 16, 1))
+    moved = {}
+    for kind in ("instance", "batch"):
+        model = resnet_generator((16, 16, 1), 1, 4, normalization=kind)
+        one, other = numpy([model(x), model(0.3 * x)])
+        moved[kind] = np.abs(one - other).mean() / np.abs(one).mean()
+    assert moved["instance"] < 0.1
+    assert moved["batch"] > 0.5
+
+
 def test_noise_of_the_unet_is_dropout():
     model = unet_generator((8, 8, 1), 1, 4, depth=3, normalization=None)
     for weight in model.trainable_weights:
@@ -562,6 +574,10 @@ def test_points():
         ),
         (lambda: resnet_generator((10, 8, 3)), "multiples of 4"),
         (lambda: resnet_generator((8, 8, 3), -1), "`blocks` must be"),
+        (
+            lambda: resnet_generator((8, 8, 3), normalization=None),
+            "`normalization` must be 'instance' or 'batch'",
+        ),
         (lambda: unet_generator((64, 128, 3), 3), "multiples of 256"),
         (lambda: unet_generator((8, 8, 3), 3, depth=1), "`depth` must be"),
         (
