@@ -1,12 +1,14 @@
 """Trains with backups, and saves and loads; run by test_resume.py.
 
-`python resumable.py killed FOLDER` dies in the middle of an epoch.
+`python resumable.py killed FOLDER` trains each of `TRAINERS` until something
+is raised in the middle of an epoch, and the last one until the process dies.
 `python resumable.py restarted FOLDER` goes on, and trains once more without
-an interruption; both histories are printed as JSON.
+an interruption; both histories of each are printed as JSON.
 `python resumable.py save FILE` saves after three steps, `load FILE` loads;
 both then take three steps more and print their losses.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -16,7 +18,10 @@ import keras
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from gans import LABELS, POINTS, cycle_gan, mode_regularized_gan, small_gan
 from trainers import GradientPenalty, TwoPlayers, network, normal
+
+from keras_dl import losses
 
 X, NOISE = normal(24, 3), normal(24, 4)
 
@@ -34,28 +39,76 @@ def compiled(cls, **networks):
     return trainer
 
 
-class Die(keras.callbacks.Callback):
-    """Ends the process, as a power cut does, in the middle of epoch 2."""
+def two_players():
+    # Dropout, batch norm, noise from a seed of the trainer, two optimizers.
+    return compiled(TwoPlayers)
+
+
+def wgan_gp():
+    return small_gan(
+        adversarial_loss="wasserstein",
+        penalties=[losses.GradientPenalty(1.0)],
+        discriminator_steps=2,
+    )
+
+
+# What makes a trainer, and its data. The last one is killed.
+TRAINERS = {
+    "wgan_gp": (wgan_gp, (POINTS,)),
+    "mode_regularized": (lambda: mode_regularized_gan(True), (POINTS,)),
+    "cycle": (cycle_gan, (POINTS, LABELS)),
+    "two_players": (two_players, (X,)),
+}
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Calls a function in the middle of epoch 2."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
         if (self.epoch, batch) == (2, 1):
-            os._exit(9)
+            self.function()
 
 
-def fit(*callbacks):
-    # Dropout, batch norm, noise from a seed of the trainer, two optimizers.
-    history = compiled(TwoPlayers).fit(
-        X,
-        batch_size=8,
+def die():
+    """As a power cut has it."""
+    os._exit(9)
+
+
+def cancel():
+    raise InterruptedError
+
+
+def fit(name, *callbacks):
+    make, data = TRAINERS[name]
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1)
+    history = make().fit(
+        *data,
+        batch_size=8 if name == "two_players" else 4,
         epochs=5,
         shuffle=False,
         verbose=0,
         callbacks=list(callbacks),
     )
     return {"epochs": history.epoch, **history.history}
+
+
+def interrupted(folder):
+    for name in TRAINERS:
+        stop = die if name == "two_players" else cancel
+        with contextlib.suppress(InterruptedError):
+            fit(name, backup(folder, name), Interrupt(stop))
+
+
+def backup(folder, name):
+    return keras.callbacks.BackupAndRestore(os.path.join(folder, name))
 
 
 def three_steps(trainer):
@@ -66,11 +119,11 @@ def three_steps(trainer):
 
 
 def main(what, path):
-    backup = keras.callbacks.BackupAndRestore(path)
     if what == "killed":
-        fit(backup, Die())
+        interrupted(path)
     elif what == "restarted":
-        print(json.dumps({"restarted": fit(backup), "whole": fit()}))
+        both = {n: (fit(n, backup(path, n)), fit(n)) for n in TRAINERS}
+        print(json.dumps(both))
     elif what == "save":
         trainer = compiled(
             GradientPenalty, discriminator=network(8, inputs=3, outputs=1)

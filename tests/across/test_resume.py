@@ -15,11 +15,12 @@ def test_killed_in_mid_epoch_and_restarted(backend, tmp_path):
     killed = start(SCRIPT, backend, "killed", folder)
     killed.communicate(timeout=300)
     assert killed.returncode == 9
-    both = losses(start(SCRIPT, backend, "restarted", folder))
-    restarted, whole = both["restarted"], both["whole"]
-    assert restarted["epochs"] == [2, 3, 4]
-    for name in ("d_loss", "g_loss"):
-        assert restarted[name] == pytest.approx(whole[name][2:], rel=1e-6)
+    histories = losses(start(SCRIPT, backend, "restarted", folder))
+    assert len(histories) == 4
+    for restarted, whole in histories.values():
+        assert restarted["epochs"] == [2, 3, 4]
+        for name in ("d_loss", "g_loss"):
+            assert restarted[name] == pytest.approx(whole[name][2:], rel=1e-6)
 
 
 def test_saved_on_one_backend_and_gone_on_with_on_each(tmp_path):
