@@ -251,6 +251,26 @@ def test_picture(model, tmp_path):
         draw_class_activation(IMAGES, maps[:1])
 
 
+def test_narrow_networks_and_their_first_weights():
+    model = built(base=8, kernel_initializer="he_normal", batch_norm=True)
+    kernels = [v for v in model.trainable_variables if v.name == "kernel"]
+    filters = [kernel.shape[-1] for kernel in kernels]
+    assert filters == [8, 8, 16, 16] + [32] * 3 + [64] * 6 + [5, 3]
+    for kernel in kernels[7:13]:
+        spread = numpy(kernel.value).std()
+        assert spread == pytest.approx(
+            (2 / np.prod(kernel.shape[:3])) ** 0.5, 0.05
+        )
+    # Each has weights of its own.
+    assert not np.array_equal(*(numpy(k.value) for k in kernels[8:10]))
+    again = VGG16.from_config(model.get_config())
+    assert (again.base, again.batch_norm) == (8, True)
+    norms = [
+        x for x in model.chain if isinstance(x, keras.layers.BatchNormalization)
+    ]
+    assert {norm.momentum for norm in norms} == {0.9}
+
+
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_learns_and_comes_back(batch_norm, tmp_path):
     """In one fit every weight moves; the file has all of it."""
@@ -259,6 +279,8 @@ def test_learns_and_comes_back(batch_norm, tmp_path):
         dense_units=(16,),
         dropout=0.2,
         batch_norm=batch_norm,
+        base=8,
+        kernel_initializer="he_normal",
         normalizer=keras.layers.Rescaling(1 / 255),
         dtype="mixed_bfloat16" if batch_norm else "float32",
     )
@@ -282,6 +304,7 @@ def test_learns_and_comes_back(batch_norm, tmp_path):
         ({"dense_units": (0,)}, "`dense_units` must be a list"),
         ({"dropout": 1.0}, "`dropout` must be"),
         ({"num_outputs": 1}, "`num_outputs` must be"),
+        ({"base": 0}, "`base` must be"),
         ({"task": "ranking"}, "`task` must be"),
     ],
 )
