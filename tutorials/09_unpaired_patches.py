@@ -17,8 +17,13 @@ blind does, or something else that looks likely? Beside it stand
 - the patch with the mean and the spread of the other set in each colour, which
   needs no network.
 
-It works offline and on any backend, in a few minutes on two CPU cores, and
-leaves in the folder `--out`:
+With JAX and the seed 0, held-out patches came this near to the truth, drawing
+the blind and taking it away: as they are 13.9 and 13.9 dB, mean and spread 16.0
+and 15.0, CycleGAN 21.7 and 19.1. Stripes are where they have to be; small things
+are lost.
+
+It works offline and on any backend, in minutes on two CPU cores, and leaves in
+the folder `--out`:
 
     translated.png         there, and back again, beside the truth
     learning/              the same while it learns, with a film
