@@ -19,8 +19,8 @@ blind does, or something else that looks likely? Beside it stand
 
 With JAX and the seed 0, held-out patches came this near to the truth, drawing
 the blind and taking it away: as they are 13.9 and 13.9 dB, mean and spread 16.0
-and 15.0, CycleGAN 21.7 and 19.1. Stripes are where they have to be; small things
-are lost.
+and 15.0, CycleGAN 21.7 and 19.1. Stripes are where they have to be; small
+things are lost.
 
 It works offline and on any backend, in minutes on two CPU cores, and leaves in
 the folder `--out`:
