@@ -7,7 +7,7 @@ from keras import ops
 from sequences import normal, numpy
 
 from keras_dl.applications import ProgressiveGAN, StackGAN
-from keras_dl.layers import FadeIn
+from keras_dl.layers import ConditioningAugmentation, FadeIn
 from keras_dl.testing import check_layer
 
 
@@ -189,15 +189,26 @@ def test_the_first_stage_is_trained_first():
 def test_the_divergence_of_conditions_is_a_loss():
     gan = stacked()
     given, texts = (ops.convert_to_tensor(x) for x in (images(side=8), TEXTS))
-    noise = ops.convert_to_tensor(gan.sample_noise(8, seed=0))
-    fake = gan.make(noise, texts)
-    loss, _ = gan.generator_loss(given, fake, texts)
-    adversarial = gan.fooling_loss(given, fake, texts)
-    divergence = sum(float(numpy(x)[0]) for x in gan.generator.losses)
-    assert divergence > 0.0
-    assert float(numpy(loss)[0]) - float(numpy(adversarial)[0]) == (
-        pytest.approx(divergence, abs=1e-5)
-    )
+    (layer,) = [
+        x
+        for x in gan.generator.layers
+        if isinstance(x, ConditioningAugmentation)
+    ]
+
+    def evaluated(weight):
+        """The generator's loss, with the same noise, and what it adds."""
+        layer.kl_weight = weight
+        for seeds in (gan.random, layer.seed_generator):
+            seeds.state.assign([1, 0])
+        loss = gan.evaluation_step((given, texts))["g_loss"]
+        return float(numpy(loss)[0]), sum(
+            float(numpy(x)[0]) for x in gan.generator.losses
+        )
+
+    whole, divergence = evaluated(layer.kl_weight)
+    adversarial, nothing = evaluated(0.0)
+    assert nothing == 0.0 < divergence
+    assert whole - adversarial == pytest.approx(divergence, abs=1e-5)
 
 
 @pytest.mark.parametrize(
