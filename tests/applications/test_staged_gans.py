@@ -188,7 +188,7 @@ def test_the_first_stage_is_trained_first():
 
 def test_the_divergence_of_conditions_is_a_loss():
     gan = stacked()
-    given, texts = (ops.convert_to_tensor(x) for x in (images(side=8), TEXTS))
+    given, texts = (ops.convert_to_tensor(x) for x in (images(side=32), TEXTS))
     (layer,) = [
         x
         for x in gan.generator.layers
