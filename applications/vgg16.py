@@ -36,7 +36,7 @@ class VGG16(ModelByTask):
     32 x 32 (CIFAR) the dense layers are all that is too wide:
     `dense_units=(512,)` is common, with `batch_norm=True`, without which deep
     networks are hard to train from scratch. `dense_units=()` goes from the last
-    block to the logits. Of few images a narrow network learns as much: `base=8`
+    block to the logits. For few small images a narrow network may do: `base=8`
     has an eighth of the filters.
 
     **Weights of keras.applications.** `load_keras_weights` reads the files.

@@ -19,7 +19,7 @@ It works offline and on any backend, and leaves in the folder `--out`:
     ring.png        what each variant makes, for the first seed
     <variant>/      how it came to that: a picture of each epoch, and a film
 
-On two CPU cores it takes some eight minutes with JAX, whose compiled
+On two CPU cores it takes a quarter of an hour with JAX, whose compiled
 steps are the cheapest for networks as small as these, and several times as
 long with TensorFlow or PyTorch: `--seeds 1` is for them.
 
@@ -27,8 +27,14 @@ long with TensorFlow or PyTorch: `--seeds 1` is for them.
 noise, 256 points in each update of each network, and Adam with a learning rate
 that falls to 1 % in a cosine. Learning rates and weights are each method's
 own, the same for all seeds, and stand in `VARIANTS`. Hidden layers are ReLUs,
-leaky ones in the discriminator. Unrolling needs smooth ones, as its authors
-have, so it has tanh, and a plain GAN with the same stands beside it.
+leaky ones in the discriminator. Unrolling has tanh, as its authors have, and
+first weights that are orthogonal (with ReLUs it found 5 and 4 modes). A plain
+GAN with the same stands beside it.
+
+**What to look for.** With JAX and five seeds each of the four remedies found
+all eight modes each time; the plain GAN, of ReLUs, did in three of five. But
+the plain GAN of tanh found them each time, too: what it needed was not to look
+ahead, but other networks.
 """
 
 import argparse
@@ -77,9 +83,8 @@ class Variant(NamedTuple):
 def of_tanh(shape, latent_dim, base, unrolled_steps=0, seed=None):
     """A GAN with networks as those of the paper on unrolled GANs.
 
-    To look ahead is to differentiate a slope of the discriminator; that of a
-    (leaky) ReLU is constant but in its kink, and so says nothing. A tanh bends
-    everywhere.
+    To look ahead is to differentiate the slopes of the discriminator. Those of
+    a (leaky) ReLU change in jumps only; a tanh bends everywhere.
     """
     kwargs = {
         "units": (2 * base, 2 * base),

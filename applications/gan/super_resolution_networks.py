@@ -86,14 +86,14 @@ def srgan_generator(
 
 def _enlarged(parts, image, scale):
     """Between neighbours; from 0 to 1 before, from -1 to 1 after."""
-    double = keras.layers.UpSampling2D(
+    enlarge = keras.layers.UpSampling2D(
         scale,
         data_format="channels_last",
         interpolation="bilinear",
         dtype=parts.exact,
     )
     rescale = keras.layers.Rescaling(2.0, -1.0, dtype=parts.exact)
-    return through(image, [double, rescale])
+    return through(image, [enlarge, rescale])
 
 
 def srgan_discriminator(image_shape, base=64, dtype=None, name="discriminator"):

@@ -91,7 +91,7 @@ def fit(name, *callbacks):
     keras.utils.set_random_seed(1)
     history = make().fit(
         *data,
-        batch_size=8 if name == "two_players" else 4,
+        batch_size=4,
         epochs=5,
         shuffle=False,
         verbose=0,

@@ -470,7 +470,7 @@ def test_residual_generator_of_srgan_in_torch():
     np.testing.assert_allclose(difference, expected, atol=1e-3)
 
 
-def test_brightness_passes_batch_but_not_instance_normalization():
+def test_contrast_passes_batch_but_not_instance_normalization():
     """Of an image and a less contrasty one."""
     x = np.tanh(normal(1, 16, 16, 1))
     moved = {}
