@@ -234,38 +234,43 @@ def test_regularization_counts():
 
 
 class Adds(keras.Layer):
-    """Adds 3 to the loss, and a hundredth of the input's sum."""
+    """Adds 3 and a weight of its own, 0 at first, to the loss."""
+
+    def build(self, input_shape):
+        self.extra = self.add_weight((), "zeros", name="extra")
 
     def call(self, x):
-        self.add_loss(3.0 + 0.01 * ops.sum(x))
+        self.add_loss(3.0 + self.extra)
         return x
 
 
 @pytest.mark.parametrize("place", ["generator", "discriminator"])
 def test_what_a_layer_adds_counts(place):
-    logs = {}
-    for adds in (True, False):
-        networks = dict(
-            zip(("generator", "discriminator"), players(), strict=True)
-        )
-        network = networks[place]
-        layer = Adds() if adds else keras.layers.Identity()
-        networks[place] = keras.Model(network.inputs, layer(network.outputs[0]))
-        for one in networks.values():
-            weights = [normal(*w.shape) for w in one.get_weights()]
-            one.set_weights(weights)
+    """Both have statistics, and so does the step that leaves them alone."""
+    logs = []
+    for adds in (False, True):
+        keras.utils.set_random_seed(0)
+        networks = {
+            "generator": perceptron(3, outputs=2, batch_norm=True),
+            "discriminator": perceptron(2, outputs=1, batch_norm=True),
+        }
+        if adds:
+            layer, network = Adds(), networks[place]
+            networks[place] = keras.Model(
+                network.inputs, layer(network.outputs[0])
+            )
         gan = GAN(**networks, seed=1)
-        # Trained from one start, what is added shows in the next losses, too.
         gan.compile(adam(rate=1e-3))
-        logs[adds] = [
-            gan.train_on_batch(POINTS, return_dict=True) for _ in range(2)
-        ]
+        logs.append(gan.test_on_batch(POINTS, return_dict=True))
+        logs.append(gan.train_on_batch(POINTS, return_dict=True))
     name = {"generator": "g_loss", "discriminator": "d_loss"}[place]
-    first, second = (
-        float(logs[True][i][name]) - float(logs[False][i][name]) for i in (0, 1)
+    tested, trained, tested_more, trained_more = (
+        float(log[name]) for log in logs
     )
-    assert abs(first) > 1.0
-    assert second < first
+    assert tested_more - tested == pytest.approx(3.0, abs=1e-4)
+    assert trained_more - trained == pytest.approx(3.0, abs=1e-4)
+    # One step of Adam along a slope of 1.
+    assert numpy(layer.extra)[0] == pytest.approx(-1e-3, rel=1e-3)
 
 
 def test_learns_a_distribution():
