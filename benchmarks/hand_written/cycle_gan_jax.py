@@ -150,8 +150,16 @@ def _transposed(x, pair):
 
 
 def _reflected(x, size):
-    sides = (size, size)
-    return jnp.pad(x, ((0, 0), sides, sides, (0, 0)), mode="reflect")
+    """By concatenation, which compiles to faster code than `jnp.pad`'s."""
+    for axis in (1, 2):
+        last = x.shape[axis] - 1
+        parts = (
+            lax.rev(lax.slice_in_dim(x, 1, 1 + size, axis=axis), (axis,)),
+            x,
+            lax.rev(lax.slice_in_dim(x, last - size, last, axis=axis), (axis,)),
+        )
+        x = jnp.concatenate(parts, axis)
+    return x
 
 
 def _norm(x):

@@ -22,6 +22,7 @@ _adapter = importlib.import_module(
 
 name = _adapter.name
 apply_gradients = _adapter.apply_gradients
+call = _adapter.call
 compiled = _adapter.compiled
 compiled_loop = _adapter.compiled_loop
 densify = _adapter.densify
@@ -45,6 +46,7 @@ write_at = _adapter.write_at
 __all__ = [
     "Scope",
     "apply_gradients",
+    "call",
     "compiled",
     "compiled_loop",
     "densify",

@@ -132,6 +132,11 @@ def fused_attention(dtype):
     return keras.ops.dot_product_attention
 
 
+def call(layer, x, **kwargs):
+    """`layer(x)`: what Keras does around a `call` is compiled away."""
+    return layer(x, **kwargs)
+
+
 def linear(x, kernel, bias=None):
     """`x kernel + bias`, as a product of matrices.
 

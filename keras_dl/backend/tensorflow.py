@@ -129,6 +129,11 @@ def fused_attention(dtype):
     return None
 
 
+def call(layer, x, **kwargs):
+    """`layer(x)`: what Keras does around a `call` is compiled away."""
+    return layer(x, **kwargs)
+
+
 def linear(x, kernel, bias=None):
     """`x kernel + bias`, left to XLA, where it compiles."""
     x = keras.ops.matmul(x, kernel)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_integer
 from keras_dl.layers.lookup import looked_up
 from keras_dl.layers.masks import combine_masks, zero_masked
@@ -142,15 +143,19 @@ class EntityFusionBlock(TransformerEncoderBlock):
         """Tokens and, if they are asked for, entities, of both of them."""
         from_x, from_e = x, e
         if self.norm_first:
-            from_x = self.feed_forward_norm(x)
-            from_e = zero_masked(self.entity_norm(e), there)
-        hidden = self.activation(self.widen(from_x) + self.entity_widen(from_e))
+            from_x = backend.call(self.feed_forward_norm, x)
+            from_e = zero_masked(backend.call(self.entity_norm, e), there)
+        hidden = self.activation(
+            backend.call(self.widen, from_x)
+            + backend.call(self.entity_widen, from_e)
+        )
         streams = [(x, self.feed_forward_norm, self.narrow)]
         if self.returns_entities:
             streams.append((e, self.entity_norm, self.entity_narrow))
         for stream, norm, narrow in streams:
+            narrowed = backend.call(narrow, hidden)
             (y,) = self._residual(
-                stream, norm, lambda _, f=narrow: f(hidden), training=training
+                stream, norm, lambda _, y=narrowed: y, training=training
             )
             yield y
 

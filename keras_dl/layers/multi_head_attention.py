@@ -158,10 +158,14 @@ class MultiHeadAttention(keras.Layer):
 
     def project(self, value, key=None, value_mask=None):
         """The heads' keys and values, as a cache holds them."""
+        return self._project(keras.Layer.__call__, value, key, value_mask)
+
+    def _project(self, call, value, key, value_mask):
+        """As `project`, with the function that calls a layer."""
         value = zero_masked(value, value_mask)
         key = value if key is None else zero_masked(key, value_mask)
-        return self._heads(self.key_dense(key)), self._heads(
-            self.value_dense(value)
+        return self._heads(call(self.key_dense, key)), self._heads(
+            call(self.value_dense, value)
         )
 
     def empty_cache(self, batch, length):
@@ -198,18 +202,18 @@ class MultiHeadAttention(keras.Layer):
                 value_mask = query_mask if mask is None else mask
         value_mask = combine_masks(value_mask, key_mask)
         if cache is None:
-            k, v = self.project(value, key, value_mask)
+            k, v = self._project(backend.call, value, key, value_mask)
         elif memory:
             k, v = cache
         else:
             check_mask("value_mask", value_mask, value)
-            new = self.project(value, key, value_mask)
+            new = self._project(backend.call, value, key, value_mask)
             value_mask = cached_mask(value_mask, cache, index)
             k, v = cache = tuple(
                 backend.write_at(whole, part, index)
                 for whole, part in zip(cache, new, strict=True)
             )
-        q = self._heads(self.query_dense(query))
+        q = self._heads(backend.call(self.query_dense, query))
         if use_causal_mask:
             first = 0 if index is None else index
             causal = causal_mask(ops.shape(q)[1], ops.shape(k)[1], first)
@@ -225,7 +229,7 @@ class MultiHeadAttention(keras.Layer):
             heads, weights = self._attend(q, k, v, mask, training)
         shape = ops.shape(heads)
         heads = ops.reshape(heads, (*shape[:2], self.num_heads * self._head))
-        results = [self.output_dense(heads)]
+        results = [backend.call(self.output_dense, heads)]
         if return_attention_scores:
             results.append(weights)
         if cache is not None and index is not None:
@@ -239,7 +243,7 @@ class MultiHeadAttention(keras.Layer):
         weights = masked_softmax(ops.matmul(q, ops.swapaxes(k, 2, 3)), mask)
         kept = weights
         if training and self.dropout:
-            kept = self._drop(weights, training=training)
+            kept = backend.call(self._drop, weights, training=training)
         heads = ops.matmul(kept, v)
         return ops.swapaxes(heads, 1, 2), weights
 

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl import backend
 from keras_dl.checks import check_integer, check_rate, check_seed
 from keras_dl.layers.dense import Dense
 from keras_dl.layers.masks import (
@@ -188,7 +189,8 @@ class TransformerEncoderBlock(keras.Layer):
 
     def _feed_forward(self, x, training):
         def feed_forward(x):
-            return self.narrow(self.activation(self.widen(x)))
+            hidden = self.activation(backend.call(self.widen, x))
+            return backend.call(self.narrow, hidden)
 
         (x,) = self._residual(
             x, self.feed_forward_norm, feed_forward, training=training
@@ -197,14 +199,19 @@ class TransformerEncoderBlock(keras.Layer):
 
     def _residual(self, x, norm, sublayer, training, **kwargs):
         """The sublayer's output added to `x`, and whatever else it returns."""
+        inputs = backend.call(norm, x) if self.norm_first else x
         if isinstance(sublayer, keras.Layer):
-            kwargs["training"] = training
-        results = sublayer(norm(x) if self.norm_first else x, **kwargs)
+            results = backend.call(
+                sublayer, inputs, training=training, **kwargs
+            )
+        else:
+            results = sublayer(inputs)
         y, *others = results if isinstance(results, tuple) else (results,)
         if training and self.dropout:
-            y = self.drop(y, training=training)
+            y = backend.call(self.drop, y, training=training)
         y = x + y
-        return (y if self.norm_first else norm(y)), *others
+        y = y if self.norm_first else backend.call(norm, y)
+        return y, *others
 
     def empty_cache(self, batch, length):
         """A cache for `length` positions, with nothing in it."""

@@ -8,7 +8,7 @@ from keras import ops
 from sequences import compiled, masked, normal, numpy
 from torch_peers import torch_peer
 
-from keras_dl import autodiff
+from keras_dl import autodiff, backend
 from keras_dl.layers import TransformerDecoderBlock, TransformerEncoderBlock
 from keras_dl.testing import check_layer
 
@@ -278,6 +278,33 @@ def test_second_order_goes_through():
     curvature = autodiff.grad(lambda x: ops.sum(ops.square(slope(x))))
     curvature = compiled(block, curvature)(X)
     assert np.any(numpy(curvature)[0] != 0)
+
+
+@pytest.mark.skipif(backend.name != "torch", reason="it is compiled away")
+def test_layers_inside_are_called_in_full_where_more_is_asked_for():
+    """By their `call` alone, but for hooks, other policies, and the like."""
+    block = TransformerEncoderBlock(2, 8, norm_first=True)
+    block.build(X.shape)
+    (plain,) = numpy([block(X)])
+    called = []
+    inner = {
+        "attention": block.attention,
+        "query": block.attention.query_dense,
+        "norm": block.attention_norm,
+        "narrow": block.narrow,
+    }
+    for name, layer in inner.items():
+        layer.register_forward_hook(
+            lambda *args, name=name: called.append(name)
+        )
+    np.testing.assert_array_equal(*numpy([block(X)]), plain)
+    assert called == ["norm", "query", "attention", "narrow"]
+    block.widen.activity_regularizer = keras.regularizers.L2(1.0)
+    block(X)
+    assert len(block.losses) == 1
+    block.attention.output_dense.dtype_policy = "mixed_bfloat16"
+    (rounded,) = numpy([block(X)])
+    assert 1e-6 < np.abs(rounded - plain).max() < 0.1
 
 
 def test_errors():
