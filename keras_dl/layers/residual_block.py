@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl import backend
 from keras_dl.checks import (
     check_choice,
     check_integer,
@@ -180,8 +181,8 @@ class ResidualBlock(keras.Layer):
         modal = (keras.layers.BatchNormalization, keras.layers.Dropout)
         x = inputs
         for layer in self.chain:
-            told = isinstance(layer, modal)
-            x = layer(x, training=training) if told else layer(x)
+            told = {"training": training} if isinstance(layer, modal) else {}
+            x = backend.call(layer, x, **told)
         return inputs + x
 
     def compute_output_shape(self, input_shape):
