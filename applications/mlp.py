@@ -4,6 +4,7 @@ import keras
 
 from keras_dl.applications._by_task import ModelByTask, check_units, run
 from keras_dl.checks import check_rate
+from keras_dl.layers import BatchNormalization
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -141,7 +142,7 @@ class MLP(ModelByTask):
             dtype=dtype,
         )
         if self.batch_norm:
-            yield keras.layers.BatchNormalization(dtype=dtype)
+            yield BatchNormalization(dtype=dtype)
         yield keras.layers.Activation(self.activation, dtype=dtype)
         if self.dropout:
             yield keras.layers.Dropout(self.dropout, dtype=dtype)

@@ -8,6 +8,7 @@ from keras import ops
 from keras_dl import autodiff
 from keras_dl.applications._by_task import ModelByTask, check_units, run
 from keras_dl.checks import check_integer, check_rate
+from keras_dl.layers import BatchNormalization, Conv2D, Dense
 
 # Filters, as a multiple of `base`, and number of convolutions of each block.
 _BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
@@ -127,7 +128,7 @@ class VGG16(ModelByTask):
         for b, (factor, count) in enumerate(_BLOCKS, 1):
             for i in range(1, count + 1):
                 yield from self._weighted(
-                    keras.layers.Conv2D,
+                    Conv2D,
                     f"block{b}_conv{i}",
                     filters=factor * self.base,
                     kernel_size=3,
@@ -148,12 +149,12 @@ class VGG16(ModelByTask):
             name="flatten",
         )
         for i, units in enumerate(self.dense_units, 1):
-            yield from self._weighted(keras.layers.Dense, f"fc{i}", units=units)
+            yield from self._weighted(Dense, f"fc{i}", units=units)
             if self.dropout:
                 yield keras.layers.Dropout(
                     self.dropout, dtype=self.dtype_policy, name=f"fc{i}_drop"
                 )
-        yield keras.layers.Dense(
+        yield Dense(
             self.num_outputs,
             kernel_initializer=self.kernel_initializer.clone(),
             kernel_regularizer=self.kernel_regularizer,
@@ -175,7 +176,7 @@ class VGG16(ModelByTask):
             name=f"{name}_linear" if self.batch_norm else name,
         )
         if self.batch_norm:
-            yield keras.layers.BatchNormalization(
+            yield BatchNormalization(
                 momentum=0.9, **shared, name=f"{name}_norm"
             )
             yield keras.layers.Activation("relu", **shared, name=name)

@@ -1,6 +1,7 @@
 """A DCGAN training step beside the same step written by hand.
 
-Ours: Keras layers in a `keras_dl.training.GAN`. The peers: pure JAX (pytrees,
+Ours: Keras' layers, and those of `keras_dl.layers` that are Keras' by other
+means, in a `keras_dl.training.GAN`. The peers: pure JAX (pytrees,
 one jit, donated state), pure TensorFlow (tf.Module, tf.function, the fused
 Adam operation) and pure PyTorch (nn.Module, channels first,
 torch.optim.Adam), in `hand_written/`.
@@ -40,6 +41,7 @@ from benchmarks._models import (
     under_fit,
 )
 from benchmarks._timing import arguments, interleave, print_header
+from keras_dl.layers import BatchNormalization, Conv2D, Conv2DTranspose
 from keras_dl.training import GAN
 
 TARGET = {"jax": 1.05, "tensorflow": 1.05, "torch": 1.15}[BACKEND]
@@ -60,7 +62,7 @@ class KnownNoise(GAN):
 
 
 def networks(dropout, data_format):
-    """The generator and the discriminator, of Keras layers."""
+    """The generator and the discriminator, of layers."""
     first = data_format == "channels_first"
     conv = {
         "kernel_size": 4,
@@ -72,22 +74,22 @@ def networks(dropout, data_format):
         [
             keras.Input((LATENT,)),
             layers.Dense(7 * 7 * 128, use_bias=False),
-            layers.BatchNormalization(),
+            BatchNormalization(),
             layers.ReLU(),
             layers.Reshape((128, 7, 7) if first else (7, 7, 128)),
-            layers.Conv2DTranspose(64, use_bias=False, **conv),
-            layers.BatchNormalization(axis=1 if first else -1),
+            Conv2DTranspose(64, use_bias=False, **conv),
+            BatchNormalization(axis=1 if first else -1),
             layers.ReLU(),
-            layers.Conv2DTranspose(1, activation="tanh", **conv),
+            Conv2DTranspose(1, activation="tanh", **conv),
         ]
     )
     discriminator = keras.Sequential(
         [
             keras.Input((1, 28, 28) if first else (28, 28, 1)),
-            layers.Conv2D(64, **conv),
+            Conv2D(64, **conv),
             layers.LeakyReLU(0.2),
             layers.Dropout(dropout),
-            layers.Conv2D(128, **conv),
+            Conv2D(128, **conv),
             layers.LeakyReLU(0.2),
             layers.Dropout(dropout),
             # As the data lie: the order does not matter to what follows.

@@ -3,7 +3,13 @@
 import keras
 
 from keras_dl.checks import check_integer
-from keras_dl.layers import InstanceNormalization
+from keras_dl.layers import (
+    BatchNormalization,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    InstanceNormalization,
+)
 
 _KINDS = ("batch", "instance", "layer", None)
 
@@ -28,12 +34,10 @@ class Parts:
         self.affine = affine
 
     def conv(self, filters, kernel_size, strides=1, **kwargs):
-        return keras.layers.Conv2D(
-            filters, kernel_size, strides, **self._shared(**kwargs)
-        )
+        return Conv2D(filters, kernel_size, strides, **self._shared(**kwargs))
 
     def up(self, filters, kernel_size=4, strides=2, **kwargs):
-        return keras.layers.Conv2DTranspose(
+        return Conv2DTranspose(
             filters, kernel_size, strides, **self._shared(**kwargs)
         )
 
@@ -47,7 +51,7 @@ class Parts:
         }
 
     def dense(self, units, dtype=None, **kwargs):
-        return keras.layers.Dense(
+        return Dense(
             units,
             kernel_initializer=normal(),
             dtype=dtype or self.dtype,
@@ -57,7 +61,7 @@ class Parts:
     def norm(self):
         """The normalization, or nothing, as a list."""
         if self.normalization == "batch":
-            layer = keras.layers.BatchNormalization(
+            layer = BatchNormalization(
                 momentum=0.9,
                 epsilon=1e-5,
                 gamma_initializer=normal(mean=1.0),

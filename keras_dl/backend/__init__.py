@@ -25,14 +25,19 @@ apply_gradients = _adapter.apply_gradients
 call = _adapter.call
 compiled = _adapter.compiled
 compiled_loop = _adapter.compiled_loop
+convolve = _adapter.convolve
+convolve_back = _adapter.convolve_back
 densify = _adapter.densify
 fused_attention = _adapter.fused_attention
 gru = _adapter.gru
 guard = _adapter.guard
 linear = _adapter.linear
 lstm = _adapter.lstm
+normalize_batch = _adapter.normalize_batch
+normalize_instances = _adapter.normalize_instances
 pick = _adapter.pick
 recurrent_kernel_pays = _adapter.recurrent_kernel_pays
+reflect = _adapter.reflect
 run_if = _adapter.run_if
 run_step = _adapter.run_step
 scan = _adapter.scan
@@ -49,6 +54,8 @@ __all__ = [
     "call",
     "compiled",
     "compiled_loop",
+    "convolve",
+    "convolve_back",
     "densify",
     "differentiated_twice",
     "fused_attention",
@@ -57,8 +64,11 @@ __all__ = [
     "linear",
     "lstm",
     "name",
+    "normalize_batch",
+    "normalize_instances",
     "pick",
     "recurrent_kernel_pays",
+    "reflect",
     "run_if",
     "run_step",
     "scan",

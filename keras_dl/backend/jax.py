@@ -15,6 +15,9 @@ from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import Scope, assign, substituted
 
 name = "jax"
+# Keras' own operations on images are compiled well enough.
+convolve = convolve_back = reflect = None
+normalize_batch = normalize_instances = None
 
 
 def scan(step, carry, xs, reverse=False):

@@ -7,6 +7,9 @@ from keras_dl.backend import loops, tensorflow_replicas
 from keras_dl.backend.nesting import differentiated, is_differentiated
 
 name = "tensorflow"
+# Keras' own operations on images are compiled well enough.
+convolve = convolve_back = reflect = None
+normalize_batch = normalize_instances = None
 share = tensorflow_replicas.share
 whole = tensorflow_replicas.whole
 

@@ -14,7 +14,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
-from keras_dl.backend import torch_recurrent
+from keras_dl.backend import torch_images, torch_recurrent
 from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import substituted
 from keras_dl.backend.torch_graph import Recorded
@@ -23,6 +23,11 @@ name = "torch"
 lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
 recurrent_kernel_pays = torch_recurrent.pays
+convolve = torch_images.convolve
+convolve_back = torch_images.convolve_back
+normalize_batch = torch_images.normalize_batch
+normalize_instances = torch_images.normalize_instances
+reflect = torch_images.reflect
 
 
 def scan(step, carry, xs):

@@ -4,7 +4,9 @@ from keras_dl.layers.activations import gelu_tanh
 from keras_dl.layers.attention import Attention
 from keras_dl.layers.attention_decoder import AttentionDecoder
 from keras_dl.layers.attention_patterns import attention_pattern_mask
+from keras_dl.layers.batch_normalization import BatchNormalization
 from keras_dl.layers.conditioning_augmentation import ConditioningAugmentation
+from keras_dl.layers.convolution import Conv2D, Conv2DTranspose
 from keras_dl.layers.dense import Dense
 from keras_dl.layers.entity_fusion import EntityFusionBlock, EntityStream
 from keras_dl.layers.equalized import EqualizedConv2D, EqualizedDense
@@ -29,7 +31,10 @@ __all__ = [
     "LSTM",
     "Attention",
     "AttentionDecoder",
+    "BatchNormalization",
     "ConditioningAugmentation",
+    "Conv2D",
+    "Conv2DTranspose",
     "Dense",
     "EntityFusionBlock",
     "EntityStream",

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_positive
 
 
@@ -81,6 +82,13 @@ class InstanceNormalization(keras.Layer):
     def call(self, inputs):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
+        if backend.normalize_instances is not None:
+            scales = [
+                None if w is None else ops.convert_to_tensor(w)
+                for w in (self.gamma, self.beta)
+            ]
+            x = backend.normalize_instances(x, self.axis, *scales, self.epsilon)
+            return ops.cast(x, self.compute_dtype)
         channels = self.axis % len(x.shape)
         axes = [i for i in range(1, len(x.shape)) if i != channels]
         x = x - ops.mean(x, axes, keepdims=True)

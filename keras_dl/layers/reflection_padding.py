@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_integer
 from keras_dl.layers.image_axes import (
     check_data_format,
@@ -65,6 +66,9 @@ class ReflectionPadding2D(keras.Layer):
     def call(self, inputs):
         # Built with a dynamic size, the layer first sees the real one here.
         self._check_size(inputs.shape)
+        if backend.reflect is not None:
+            last = self.data_format == "channels_last"
+            return backend.reflect(inputs, self.padding, last)
         x = inputs
         for axis, sides in zip(
             space_axes(self.data_format), self.padding, strict=True
@@ -92,8 +96,7 @@ class ReflectionPadding2D(keras.Layer):
 def _reflected(x, axis, before, after):
     """`x`, continued along one axis.
 
-    `ops.pad` takes twice as long on JAX and TensorFlow, and on PyTorch refuses
-    some combinations of sides.
+    `ops.pad` takes twice as long on JAX and TensorFlow.
     """
     parts = [x]
     if before:

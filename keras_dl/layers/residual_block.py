@@ -10,6 +10,8 @@ from keras_dl.checks import (
     check_rate,
     check_seed,
 )
+from keras_dl.layers.batch_normalization import BatchNormalization
+from keras_dl.layers.convolution import Conv2D
 from keras_dl.layers.image_axes import (
     channel_axis,
     check_data_format,
@@ -121,7 +123,7 @@ class ResidualBlock(keras.Layer):
             yield ReflectionPadding2D(
                 self.kernel_size // 2, self.data_format, **shared
             )
-        yield keras.layers.Conv2D(
+        yield Conv2D(
             self.filters,
             self.kernel_size,
             padding="valid" if reflect else "same",
@@ -133,7 +135,7 @@ class ResidualBlock(keras.Layer):
         )
         axis = channel_axis(self.data_format)
         if self.normalization == "batch":
-            yield keras.layers.BatchNormalization(
+            yield BatchNormalization(
                 axis=axis,
                 momentum=0.9,
                 epsilon=self.epsilon,
@@ -178,7 +180,7 @@ class ResidualBlock(keras.Layer):
         self.built = True
 
     def call(self, inputs, training=None):
-        modal = (keras.layers.BatchNormalization, keras.layers.Dropout)
+        modal = (BatchNormalization, keras.layers.Dropout)
         x = inputs
         for layer in self.chain:
             told = {"training": training} if isinstance(layer, modal) else {}

@@ -1,0 +1,111 @@
+"""Operations on images, each by one of PyTorch's own.
+
+Keras' are put together of several, with copies in between. Images whose
+channels are last are seen through a view: nothing is moved.
+"""
+
+import torch
+from torch.nn import functional
+
+
+def convolve(x, kernel, bias, strides, padding, dilation, channels_last):
+    """What `keras.layers.Conv2D` computes, with the bias in the product."""
+    x = _first(x) if channels_last else x
+    kernel = _first_of_kernel(kernel, channels_last)
+    sides = (0, 0)
+    if padding == "same":
+        pairs = [
+            _same(*each)
+            for each in zip(
+                x.shape[2:], kernel.shape[2:], strides, dilation, strict=True
+            )
+        ]
+        if all(before == after for before, after in pairs):
+            sides = tuple(before for before, _ in pairs)
+        else:
+            (top, bottom), (left, right) = pairs
+            x = functional.pad(x, (left, right, top, bottom))
+    groups = x.shape[1] // kernel.shape[1]
+    x = functional.conv2d(x, kernel, bias, strides, sides, dilation, groups)
+    return _last(x) if channels_last else x
+
+
+def convolve_back(x, kernel, bias, strides, padding, channels_last):
+    """What `keras.layers.Conv2DTranspose` computes, without dilation.
+
+    With "same" padding `None` where one side would lose more than the other.
+    """
+    crops = [0, 0]
+    if padding == "same":
+        over = [k - s for k, s in zip(kernel.shape, strides, strict=False)]
+        if any(size % 2 or size < 0 for size in over):
+            return None
+        crops = [size // 2 for size in over]
+    elif any(k < s for k, s in zip(kernel.shape, strides, strict=False)):
+        return None
+    x = _first(x) if channels_last else x
+    kernel = _first_of_kernel(kernel, channels_last)
+    x = functional.conv_transpose2d(x, kernel, bias, strides, crops)
+    return _last(x) if channels_last else x
+
+
+def normalize_instances(x, axis, gamma, beta, epsilon):
+    """Each channel of each image to mean 0 and variance 1, then to these."""
+    # Not by `functional`, which refuses channels of one pixel.
+    running, momentum, cudnn = None, 0.0, torch.backends.cudnn.enabled
+    moved = torch.instance_norm(
+        x.movedim(axis, 1),
+        gamma,
+        beta,
+        running,
+        running,
+        True,
+        momentum,
+        epsilon,
+        cudnn,
+    )
+    return moved.movedim(1, axis)
+
+
+def normalize_batch(x, axis, gamma, beta, epsilon):
+    """As `normalize_instances`, over all of a batch.
+
+    Returns:
+        The result, and each channel's mean and variance, without gradients.
+    """
+    moved, mean, factor = torch.native_batch_norm(
+        x.movedim(axis, 1), gamma, beta, None, None, True, 0.0, epsilon
+    )
+    variance = factor.detach() ** -2 - epsilon
+    return moved.movedim(1, axis), mean.detach(), variance
+
+
+def reflect(x, sides, channels_last):
+    """Images continued on four sides by their mirror images."""
+    (top, bottom), (left, right) = sides
+    x = _first(x) if channels_last else x
+    x = functional.pad(x, (left, right, top, bottom), mode="reflect")
+    return _last(x) if channels_last else x
+
+
+def _first(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def _last(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def _first_of_kernel(kernel, channels_last):
+    """In the layout of the images, or the product is a slow one."""
+    kernel = kernel.permute(3, 2, 0, 1)
+    if channels_last:
+        return kernel.contiguous(memory_format=torch.channels_last)
+    return kernel.contiguous()
+
+
+def _same(size, kernel, stride, dilation):
+    """How much is added on both sides, the larger part behind."""
+    reach = (kernel - 1) * dilation + 1
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
