@@ -50,21 +50,19 @@ def convolve_back(x, kernel, bias, strides, padding, channels_last):
 
 
 def normalize_instances(x, axis, gamma, beta, epsilon):
-    """Each channel of each image to mean 0 and variance 1, then to these."""
-    # Not by `functional`, which refuses channels of one pixel.
-    running, momentum, cudnn = None, 0.0, torch.backends.cudnn.enabled
-    moved = torch.instance_norm(
-        x.movedim(axis, 1),
-        gamma,
-        beta,
-        running,
-        running,
-        True,
-        momentum,
-        epsilon,
-        cudnn,
-    )
-    return moved.movedim(1, axis)
+    """Each channel of each image to mean 0 and variance 1, then to these.
+
+    By the normalization of layers: that of instances has wrong gradients in
+    PyTorch 2.13 for one image, where what comes back has its channels last.
+    """
+    x = x.movedim(axis, 1)
+    x = functional.layer_norm(x, x.shape[2:], eps=epsilon)
+    along = (-1, *[1] * (x.ndim - 2))
+    if gamma is not None:
+        x = x * gamma.view(along)
+    if beta is not None:
+        x = x + beta.view(along)
+    return x.movedim(1, axis)
 
 
 def normalize_batch(x, axis, gamma, beta, epsilon):

@@ -122,6 +122,26 @@ def test_normalizes_as_torch_does(affine):
     np.testing.assert_allclose(slope, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_slope_in_closed_form(count):
+    """PyTorch 2.13's own is wrong for one image with its channels last."""
+    layer = InstanceNormalization(center=False, scale=False)
+    x, w = X[:count], normal(*X[:count].shape, seed=1)
+
+    def loss(x):
+        return ops.sum(layer(x) * ops.convert_to_tensor(w))
+
+    (found,) = numpy(compiled(layer, autodiff.grad(loss))(x))
+
+    def mean(x):
+        return x.mean(axis=(1, 2), keepdims=True, dtype="float64")
+
+    scale = np.sqrt(mean((x - mean(x)) ** 2) + layer.epsilon)
+    y = (x - mean(x)) / scale
+    expected = (w - mean(w) - y * mean(w * y)) / scale
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_other_axes():
     x = normal(2, 3, 7)
     (found,) = numpy(InstanceNormalization(axis=1)(x))
