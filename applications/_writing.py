@@ -23,8 +23,8 @@ class WritingModel:
 
     @property
     def input_sizes(self):
-        """Sizes of the vocabularies of source and target."""
-        return self.vocabulary_size, self.vocabulary_size
+        """Size of the vocabulary of sources."""
+        return (self.vocabulary_size,)
 
     @property
     def max_length(self):

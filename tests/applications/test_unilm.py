@@ -181,8 +181,10 @@ def test_fine_tuning_from_sequence_to_sequence():
 def test_ids_that_there_are_not():
     model = encoder()
     wrong = inputs(attention_pattern=np.array([0, 4, 1, -1], "int32"))
-    with pytest.raises(ValueError, match="`attention_pattern` must be from 0"):
-        model.predict(wrong, verbose=0)
+    for patterns in (PATTERNS + 1, PATTERNS - 1):
+        given = inputs(attention_pattern=patterns)
+        with pytest.raises(ValueError, match="`attention_pattern` must be fr"):
+            model.predict(given, verbose=0)
     found = np.isnan(outputs(model, wrong))
     assert found[1].all() and found[3].all() and not found[[0, 2]].any()
 

@@ -252,7 +252,12 @@ def test_picture(model, tmp_path):
 
 
 def test_narrow_networks_and_their_first_weights():
-    model = built(base=8, kernel_initializer="he_normal", batch_norm=True)
+    model = built(
+        base=8,
+        kernel_initializer="he_normal",
+        kernel_regularizer=keras.regularizers.L2(0.1),
+        batch_norm=True,
+    )
     kernels = [v for v in model.trainable_variables if v.name == "kernel"]
     filters = [kernel.shape[-1] for kernel in kernels]
     assert filters == [8, 8, 16, 16] + [32] * 3 + [64] * 6 + [5, 3]
@@ -261,6 +266,7 @@ def test_narrow_networks_and_their_first_weights():
         assert spread == pytest.approx(
             (2 / np.prod(kernel.shape[:3])) ** 0.5, 0.05
         )
+    assert len(model.losses) == len(kernels) == 15
     # Each has weights of its own.
     assert not np.array_equal(*(numpy(k.value) for k in kernels[8:10]))
     again = VGG16.from_config(model.get_config())
@@ -290,6 +296,8 @@ def test_learns_and_comes_back(batch_norm, tmp_path):
     model.fit(IMAGES, np.array([0, 2]), verbose=0)
     after = model.get_weights()
     assert all(np.any(a != b) for a, b in zip(before, after, strict=True))
+    logits = model(IMAGES)
+    assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     predicted = model.predict(IMAGES, verbose=0)
     np.testing.assert_allclose(predicted.sum(axis=1), 1, atol=1e-4)
     model.save(tmp_path / "model.keras")

@@ -36,6 +36,13 @@ def test_each_pattern(number):
     np.testing.assert_array_equal(mask, expected(ATTENTION_PATTERNS[number]))
 
 
+def test_a_source_does_not_see_the_target_before_it():
+    mask = found(np.array([3]), 3, np.array([[True, False, False]]))
+    np.testing.assert_array_equal(
+        mask, [[[True] * 3, [False, True, True], [False, True, True]]]
+    )
+
+
 @pytest.mark.parametrize("shape", [(5,), (5, 1)])
 def test_each_row_has_its_own(shape):
     patterns = np.array([3, 0, 2, 1, 3], "int32").reshape(shape)
