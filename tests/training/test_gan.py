@@ -122,6 +122,15 @@ def test_no_unrolled_steps_are_the_plain_gan():
     assert any(changed(plain, two))
 
 
+def test_evaluation_does_not_look_ahead():
+    gan = small_gan(adversarial_loss="minimax", unrolled_steps=2)
+    images = ops.convert_to_tensor(POINTS)
+    ahead, _ = gan.generator_loss(images, images + 1, training=False)
+    gan.unrolled_steps = 0
+    plain, _ = gan.generator_loss(images, images + 1, training=False)
+    np.testing.assert_array_equal(*numpy([ahead, plain]))
+
+
 @pytest.mark.parametrize("loss", ["minimax", "non_saturating"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_gradient_of_the_unrolled_loss(loss, optimizer):
@@ -218,6 +227,10 @@ def test_conditions_that_do_not_match_are_fakes():
     expected = (
         np.mean((real - 1) ** 2) + (np.mean(fakes**2) + np.mean(wrong**2)) / 2
     )
+    assert float(numpy(loss)[0]) == pytest.approx(expected / 2, rel=1e-5)
+    gan.matching_aware = False
+    loss, _ = gan.discriminator_loss(images, fake, labels)
+    expected = np.mean((real - 1) ** 2) + np.mean(fakes**2)
     assert float(numpy(loss)[0]) == pytest.approx(expected / 2, rel=1e-5)
 
 
