@@ -428,7 +428,7 @@ class Folder:
     def _array(self, name):
         try:
             array = self._file.get_tensor(name)
-        except Exception as error:
+        except Exception as error:  # Whatever the reader or NumPy says.
             raise self._error(name, f"cannot be read: {error}") from error
         if array.dtype.kind not in "fV":
             raise self._error(name, "must hold floats", f"{array.dtype}")

@@ -58,7 +58,7 @@ class MLP(ModelByTask):
             default 1 for `regression`.
         activation: Activation of the hidden layers.
         dropout: Fraction of each hidden layer's outputs to drop, in [0, 1).
-        batch_norm: Whether to put `keras.layers.BatchNormalization` before
+        batch_norm: Whether to put `keras_dl.layers.BatchNormalization` before
             each activation.
         normalizer: Keras layer that the inputs go through first, saved with
             the model. `keras.layers.Normalization()` standardizes each feature

@@ -63,8 +63,8 @@ class VGG16(ModelByTask):
             below the logits.
         dropout: Fraction of the outputs of each of these to drop, in [0, 1).
         batch_norm: Whether each convolution and dense layer is followed by
-            `keras.layers.BatchNormalization`, before its ReLU. Its momentum of
-            0.9 follows trainings of a few hundred updates, too.
+            `keras_dl.layers.BatchNormalization`, before its ReLU. Its momentum
+            of 0.9 follows trainings of a few hundred updates, too.
         base: Filters of the first block.
         kernel_initializer: Initializer of every kernel; `"he_normal"` helps
             narrow networks without batch normalization to begin.

@@ -1,10 +1,10 @@
 """A DCGAN training step beside the same step written by hand.
 
 Ours: Keras' layers, and those of `keras_dl.layers` that are Keras' by other
-means, in a `keras_dl.training.GAN`. The peers: pure JAX (pytrees,
-one jit, donated state), pure TensorFlow (tf.Module, tf.function, the fused
-Adam operation) and pure PyTorch (nn.Module, channels first,
-torch.optim.Adam), in `hand_written/`.
+means, in a `keras_dl.training.GAN`. The peers: pure JAX (pytrees, one jit,
+donated state), pure TensorFlow (tf.Module, tf.function, the fused Adam
+operation) and pure PyTorch (nn.Module, channels first, torch.optim.Adam), in
+`hand_written/`.
 
 What ours does beyond them: it logs the means of the scores of real and of
 generated images too, and it leaves the generator's running statistics alone

@@ -150,7 +150,7 @@ def _transposed(x, pair):
 
 
 def _reflected(x, size):
-    """By concatenation, which compiles to faster code than `jnp.pad`'s."""
+    """By concatenation, as ours pads."""
     for axis in (1, 2):
         last = x.shape[axis] - 1
         parts = (

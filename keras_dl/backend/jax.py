@@ -244,7 +244,7 @@ def guard(trainer, function, check=None):
         if check is not None:
             try:
                 check(logs)
-            except Exception:
+            except Exception:  # Wrong logs must not lose what was trained.
                 assign(_pairs(trainer, new_state))
                 raise
         return logs, new_state

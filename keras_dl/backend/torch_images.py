@@ -33,7 +33,9 @@ def convolve(x, kernel, bias, strides, padding, dilation, channels_last):
 def convolve_back(x, kernel, bias, strides, padding, channels_last):
     """What `keras.layers.Conv2DTranspose` computes, without dilation.
 
-    With "same" padding `None` where one side would lose more than the other.
+    Returns:
+        `None` where PyTorch's own operation gives something else: where one
+        side loses more than the other, or strides are larger than the kernel.
     """
     crops = [0, 0]
     if padding == "same":
@@ -74,7 +76,8 @@ def normalize_batch(x, axis, gamma, beta, epsilon):
     moved, mean, factor = torch.native_batch_norm(
         x.movedim(axis, 1), gamma, beta, None, None, True, 0.0, epsilon
     )
-    variance = factor.detach() ** -2 - epsilon
+    # Where a channel is flat, rounding may take it below 0.
+    variance = (factor.detach() ** -2 - epsilon).clamp_min(0.0)
     return moved.movedim(1, axis), mean.detach(), variance
 
 

@@ -14,8 +14,8 @@ class Conv2D(keras.layers.Conv2D):
 
     On PyTorch Keras adds the bias to the finished result, which reads and
     writes all of it once more. On the other backends this is Keras' layer.
-    Arguments, variables and weight files are Keras' own; but Keras quantizes
-    no class that extends its own.
+    Arguments, variables, weight files and low-rank updates (`enable_lora`) are
+    Keras' own.
 
     **Shapes.** `(batch, height, width, channels)` to `(batch, rows, columns,
     filters)`, or with `data_format="channels_first"` accordingly; height and
@@ -61,9 +61,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     the other backends, it is Keras' layer. Arguments, variables and weight
     files are Keras' own.
 
-    **Shapes.** `(batch, height, width, channels)` to `(batch, rows, columns,
-    filters)`, or with `data_format="channels_first"` accordingly; height and
-    width may be dynamic.
+    **Shapes.** As `Conv2D`.
 
     Args:
         filters: Number of channels of the output.

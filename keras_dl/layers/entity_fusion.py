@@ -153,11 +153,8 @@ class EntityFusionBlock(TransformerEncoderBlock):
         if self.returns_entities:
             streams.append((e, self.entity_norm, self.entity_narrow))
         for stream, norm, narrow in streams:
-            narrowed = backend.call(narrow, hidden)
-            (y,) = self._residual(
-                stream, norm, lambda _, y=narrowed: y, training=training
-            )
-            yield y
+            y = backend.call(narrow, hidden)
+            yield self._added(stream, y, norm, training)
 
     def compute_output_spec(
         self,

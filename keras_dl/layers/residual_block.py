@@ -37,7 +37,7 @@ class ResidualBlock(keras.Layer):
     Args:
         filters: Number of channels, of the inputs too.
         kernel_size: Size of both kernels; odd if `padding` is `"reflect"`.
-        normalization: `"batch"`: `keras.layers.BatchNormalization`, with a
+        normalization: `"batch"`: `BatchNormalization`, with a
             momentum of 0.9; `"instance"`: `InstanceNormalization` without
             weights; or `None`.
         activation: Activation between the convolutions; `"prelu"`: a ReLU

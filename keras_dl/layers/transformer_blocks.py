@@ -188,30 +188,24 @@ class TransformerEncoderBlock(keras.Layer):
         return x, padding_mask(cached_mask(mask, cache, index))
 
     def _feed_forward(self, x, training):
-        def feed_forward(x):
-            hidden = self.activation(backend.call(self.widen, x))
-            return backend.call(self.narrow, hidden)
-
-        (x,) = self._residual(
-            x, self.feed_forward_norm, feed_forward, training=training
-        )
-        return x
-
-    def _residual(self, x, norm, sublayer, training, **kwargs):
-        """The sublayer's output added to `x`, and whatever else it returns."""
+        norm = self.feed_forward_norm
         inputs = backend.call(norm, x) if self.norm_first else x
-        if isinstance(sublayer, keras.Layer):
-            results = backend.call(
-                sublayer, inputs, training=training, **kwargs
-            )
-        else:
-            results = sublayer(inputs)
+        hidden = self.activation(backend.call(self.widen, inputs))
+        return self._added(x, backend.call(self.narrow, hidden), norm, training)
+
+    def _residual(self, x, norm, layer, training, **kwargs):
+        """The layer's output added to `x`, and whatever else it returns."""
+        inputs = backend.call(norm, x) if self.norm_first else x
+        results = backend.call(layer, inputs, training=training, **kwargs)
         y, *others = results if isinstance(results, tuple) else (results,)
+        return self._added(x, y, norm, training), *others
+
+    def _added(self, x, y, norm, training):
+        """`x + drop(y)`, normalized if that did not come first."""
         if training and self.dropout:
             y = backend.call(self.drop, y, training=training)
-        y = x + y
-        y = y if self.norm_first else backend.call(norm, y)
-        return y, *others
+        x = x + y
+        return x if self.norm_first else backend.call(norm, x)
 
     def empty_cache(self, batch, length):
         """A cache for `length` positions, with nothing in it."""

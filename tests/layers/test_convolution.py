@@ -89,6 +89,18 @@ def test_groups_equal_keras():
     np.testing.assert_allclose(*numpy([layer(X) for layer in both]), atol=1e-5)
 
 
+def test_low_rank_updates_count():
+    both, found = [Conv2D(3, 3), keras.layers.Conv2D(3, 3)], []
+    for layer in both:
+        layer.build(X.shape)
+        layer.enable_lora(2)
+        layer.set_weights([normal(*w.shape, seed=1) for w in layer.weights])
+        found.append(layer(X))
+    np.testing.assert_allclose(*numpy(found), rtol=1e-5, atol=1e-4)
+    both[0].lora_kernel_b.assign(0 * both[0].lora_kernel_b)
+    assert np.abs(numpy([both[0](X)])[0] - numpy(found)[0]).max() > 0.1
+
+
 @own_way
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize(("kernel_size", "strides", "padding"), BACK)
