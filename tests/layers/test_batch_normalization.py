@@ -65,7 +65,14 @@ def test_equals_keras(training):
 
 @own_way
 @pytest.mark.parametrize(
-    "kwargs", [{"axis": 1}, {"scale": False}, {"center": False}, {"axis": 2}]
+    "kwargs",
+    [
+        {"axis": 1},
+        {"axis": 2},
+        {"scale": False},
+        {"center": False},
+        {"renorm": True},
+    ],
 )
 def test_arguments_mean_what_they_mean_in_keras(kwargs):
     check(kwargs)
@@ -83,6 +90,15 @@ def test_does_not_learn_where_it_shall_not():
     y = layer(X, training=True)
     np.testing.assert_allclose(*numpy([y, ops.convert_to_tensor(X)]), rtol=1e-2)
     assert not np.any(numpy([layer.moving_mean])[0])
+
+
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-3, 0.1])
+def test_flat_channels_have_no_variance(epsilon):
+    layer = BatchNormalization(momentum=0.0, epsilon=epsilon)
+    layer.build(X.shape)
+    layer(np.full_like(X, 7.0), training=True)
+    variance = layer.get_weights()[-1]
+    assert variance.min() >= 0 and variance.max() < 1e-7
 
 
 def test_masked_steps_do_not_count():

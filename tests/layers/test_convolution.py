@@ -22,6 +22,7 @@ BACK = [
     (3, 1, "same"),
     (3, 2, "same"),
     (2, 3, "same"),
+    (2, 4, "same"),
     (3, (2, 1), "valid"),
     (2, 3, "valid"),
 ]
@@ -118,11 +119,15 @@ def test_all_croppings_equal_keras(kernel_size, strides, padding, data_format):
 
 @own_way
 @pytest.mark.parametrize(
-    "kwargs", [{"output_padding": 0, "strides": 2}, {"dilation_rate": 2}]
+    "kwargs",
+    [
+        {"output_padding": 0, "strides": 2, "padding": "same"},
+        {"dilation_rate": 2, "padding": "valid"},
+    ],
 )
 def test_what_is_left_to_keras(kwargs):
     kinds = Conv2DTranspose, keras.layers.Conv2DTranspose
-    agree(kinds, X, kernel_size=4, padding="same", **kwargs)
+    agree(kinds, X, kernel_size=4, **kwargs)
 
 
 @own_way

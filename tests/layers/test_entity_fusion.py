@@ -301,3 +301,24 @@ def test_entities_that_there_are_not():
 def test_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_dropout_is_of_what_the_layers_add(norm_first):
+    """In both streams, and never of what goes past them."""
+    block = shaken(dropout=0.5, attention_dropout=0.0, norm_first=norm_first)
+
+    def both():
+        return [numpy(block(X, E, training=t)) for t in (False, True)]
+
+    for usual, trained in zip(*both(), strict=True):
+        assert np.abs(usual - trained).max() > 0.1
+    for layer in (
+        block.attention.output_dense,
+        block.entity_attention.output_dense,
+        block.narrow,
+        block.entity_narrow,
+    ):
+        layer.set_weights([0 * w for w in layer.get_weights()])
+    for usual, trained in zip(*both(), strict=True):
+        np.testing.assert_allclose(usual, trained, atol=1e-6)

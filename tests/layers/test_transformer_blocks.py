@@ -280,6 +280,21 @@ def test_second_order_goes_through():
     assert np.any(numpy(curvature)[0] != 0)
 
 
+@pytest.mark.parametrize("norm_first", [False, True])
+def test_dropout_is_of_what_the_layers_add(norm_first):
+    """Never of what goes past them."""
+    block = TransformerEncoderBlock(
+        2, 8, norm_first=norm_first, dropout=0.5, attention_dropout=0.0
+    )
+    shaken(block, X.shape)
+    usual, trained = numpy([block(X), block(X, training=True)])
+    assert np.abs(usual - trained).max() > 0.1
+    for layer in (block.attention.output_dense, block.narrow):
+        layer.set_weights([0 * w for w in layer.get_weights()])
+    usual, trained = numpy([block(X), block(X, training=True)])
+    np.testing.assert_allclose(usual, trained, atol=1e-6)
+
+
 @pytest.mark.skipif(backend.name != "torch", reason="it is compiled away")
 def test_layers_inside_are_called_in_full_where_more_is_asked_for():
     """By their `call` alone, but for hooks, other policies, and the like."""
