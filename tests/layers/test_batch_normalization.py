@@ -94,7 +94,9 @@ def test_does_not_learn_where_it_shall_not():
 
 @pytest.mark.parametrize("epsilon", [3e-5, 1e-3, 0.3])
 def test_flat_channels_have_no_variance(epsilon):
-    layer = BatchNormalization(momentum=0.0, epsilon=epsilon)
+    layer = BatchNormalization(
+        momentum=0.0, epsilon=epsilon, moving_variance_initializer="zeros"
+    )
     layer.build(X.shape)
     layer(np.full_like(X, 7.0), training=True)
     variance = layer.get_weights()[-1]
