@@ -4,6 +4,7 @@ import keras
 
 from keras_dl.applications.gan._parts import Parts, check_image_shape, through
 from keras_dl.checks import check_integer
+from keras_dl.layers import ZeroPadding2D
 
 
 def patch_discriminator(
@@ -84,9 +85,7 @@ def patch_discriminator(
 def _narrowing(parts, filters, **kwargs):
     """A convolution that makes a map one pixel smaller."""
     return [
-        keras.layers.ZeroPadding2D(
-            1, data_format="channels_last", dtype=parts.dtype
-        ),
+        ZeroPadding2D(1, data_format="channels_last", dtype=parts.dtype),
         parts.conv(filters, 4, padding="valid", **kwargs),
     ]
 

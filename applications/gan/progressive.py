@@ -12,6 +12,7 @@ from keras_dl.layers import (
     FadeIn,
     MinibatchStandardDeviation,
     PixelNormalization,
+    ZeroPadding2D,
 )
 from keras_dl.losses import DriftPenalty, GradientPenalty
 
@@ -269,7 +270,7 @@ class _Parts:
         )
 
     def pad(self, width):
-        return layers.ZeroPadding2D(
+        return ZeroPadding2D(
             width, data_format="channels_last", dtype=self.dtype
         )
 

@@ -9,7 +9,11 @@ from keras_dl.applications.gan._parts import (
     through,
 )
 from keras_dl.checks import check_integer, check_rate
-from keras_dl.layers import ReflectionPadding2D, ResidualBlock
+from keras_dl.layers import (
+    ReflectionPadding2D,
+    ResidualBlock,
+    ZeroPadding2D,
+)
 
 
 def resnet_generator(
@@ -102,7 +106,7 @@ def _reflected(parts, filters, **kwargs):
 def _half(parts, filters):
     """A 3 x 3 convolution with stride 2, whose first window is centred on 0."""
     return [
-        keras.layers.ZeroPadding2D(
+        ZeroPadding2D(
             ((1, 0), (1, 0)), data_format="channels_last", dtype=parts.dtype
         ),
         parts.conv(filters, 3, 2, padding="valid"),

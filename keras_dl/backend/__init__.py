@@ -35,10 +35,11 @@ linear = _adapter.linear
 lstm = _adapter.lstm
 normalize_batch = _adapter.normalize_batch
 normalize_instances = _adapter.normalize_instances
+pad = _adapter.pad
 pick = _adapter.pick
 recurrent_kernel_pays = _adapter.recurrent_kernel_pays
-reflect = _adapter.reflect
 run_if = _adapter.run_if
+run_network = _adapter.run_network
 run_step = _adapter.run_step
 scan = _adapter.scan
 segment_sum = _adapter.segment_sum
@@ -66,10 +67,11 @@ __all__ = [
     "name",
     "normalize_batch",
     "normalize_instances",
+    "pad",
     "pick",
     "recurrent_kernel_pays",
-    "reflect",
     "run_if",
+    "run_network",
     "run_step",
     "scan",
     "segment_sum",

@@ -16,7 +16,7 @@ from keras_dl.backend.scope import Scope, assign, substituted
 
 name = "jax"
 # Keras' own operations on images are compiled well enough.
-convolve = convolve_back = reflect = None
+convolve = convolve_back = pad = None
 normalize_batch = normalize_instances = None
 
 
@@ -138,6 +138,9 @@ def fused_attention(dtype):
 def call(layer, x, **kwargs):
     """`layer(x)`: what Keras does around a `call` is compiled away."""
     return layer(x, **kwargs)
+
+
+run_network = call
 
 
 def linear(x, kernel, bias=None):

@@ -9,17 +9,18 @@ differentiated function, or where Keras' own step differentiates.
 import contextlib
 import functools
 
-import keras
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
-from keras_dl.backend import torch_images, torch_recurrent
+from keras_dl.backend import torch_images, torch_networks, torch_recurrent
 from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import substituted
 from keras_dl.backend.torch_graph import Recorded
 
 name = "torch"
+call = torch_networks.call
+run_network = torch_networks.run
 lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
 recurrent_kernel_pays = torch_recurrent.pays
@@ -27,7 +28,7 @@ convolve = torch_images.convolve
 convolve_back = torch_images.convolve_back
 normalize_batch = torch_images.normalize_batch
 normalize_instances = torch_images.normalize_instances
-reflect = torch_images.reflect
+pad = torch_images.pad
 
 
 def scan(step, carry, xs):
@@ -150,27 +151,6 @@ def _attend(q, k, v, mask=None):
         *(x.transpose(1, 2) for x in (q, k, v)), attn_mask=mask
     )
     return heads.transpose(1, 2)
-
-
-def call(layer, x, **kwargs):
-    """`layer(x)`, by its `call` alone where nothing else is asked for.
-
-    What Keras does around a `call` takes 0.3 ms, in every step of every layer.
-    This is for layers that a layer calls in its own `call`, which has opened
-    the scope of its policy: those of the same policy need no other.
-    """
-    more = (
-        layer.quantization_mode
-        or layer.activity_regularizer
-        or layer._forward_hooks
-        or layer._forward_pre_hooks
-        or getattr(layer, "_remat_mode", None)
-        or keras.distribution.distribution()
-    )
-    same = keras.backend.standardize_dtype(x.dtype) == layer.compute_dtype
-    if more or not same or not layer.built:
-        return layer(x, **kwargs)
-    return layer.call(x, **kwargs)
 
 
 def linear(x, kernel, bias=None):

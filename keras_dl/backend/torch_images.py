@@ -11,7 +11,7 @@ from torch.nn import functional
 def convolve(x, kernel, bias, strides, padding, dilation, channels_last):
     """What `keras.layers.Conv2D` computes, with the bias in the product."""
     x = _first(x) if channels_last else x
-    kernel = _first_of_kernel(kernel, channels_last)
+    kernel = _kernel_like(x, kernel)
     sides = (0, 0)
     if padding == "same":
         pairs = [
@@ -46,17 +46,19 @@ def convolve_back(x, kernel, bias, strides, padding, channels_last):
     elif any(k < s for k, s in zip(kernel.shape, strides, strict=False)):
         return None
     x = _first(x) if channels_last else x
-    kernel = _first_of_kernel(kernel, channels_last)
+    kernel = _kernel_like(x, kernel)
     x = functional.conv_transpose2d(x, kernel, bias, strides, crops)
     return _last(x) if channels_last else x
 
 
-def normalize_instances(x, axis, gamma, beta, epsilon):
+def normalize_instances(x, axis, gamma, beta, epsilon, dtype):
     """Each channel of each image to mean 0 and variance 1, then to these.
 
-    By the normalization of layers: that of instances has wrong gradients in
-    PyTorch 2.13 for one image, where what comes back has its channels last.
+    In float32 or what is more exact, and then in `dtype`. By the normalization
+    of layers: that of instances has wrong gradients in PyTorch 2.13 for one
+    image, where what comes back has its channels last.
     """
+    x = x if x.element_size() > 2 else x.float()
     x = x.movedim(axis, 1)
     x = functional.layer_norm(x, x.shape[2:], eps=epsilon)
     along = (-1, *[1] * (x.ndim - 2))
@@ -64,28 +66,33 @@ def normalize_instances(x, axis, gamma, beta, epsilon):
         x = x * gamma.view(along)
     if beta is not None:
         x = x + beta.view(along)
-    return x.movedim(1, axis)
+    return x.movedim(1, axis).to(getattr(torch, dtype))
 
 
-def normalize_batch(x, axis, gamma, beta, epsilon):
-    """As `normalize_instances`, over all of a batch.
+def normalize_batch(x, axis, gamma, beta, epsilon, dtype):
+    """Each channel to mean 0 and variance 1 over the batch, then to these.
+
+    In float32 or what is more exact, and then in `dtype`.
 
     Returns:
         The result, and each channel's mean and variance, without gradients.
     """
+    x = x if x.element_size() > 2 else x.float()
+    gamma, beta = (w if w is None else w.to(x.dtype) for w in (gamma, beta))
     moved, mean, factor = torch.native_batch_norm(
         x.movedim(axis, 1), gamma, beta, None, None, True, 0.0, epsilon
     )
     # Where a channel is flat, rounding may take it below 0.
     variance = (factor.detach() ** -2 - epsilon).clamp_min(0.0)
-    return moved.movedim(1, axis), mean.detach(), variance
+    y = moved.movedim(1, axis).to(getattr(torch, dtype))
+    return y, mean.detach(), variance
 
 
-def reflect(x, sides, channels_last):
-    """Images continued on four sides by their mirror images."""
+def pad(x, sides, channels_last, mode):
+    """Images continued on four sides; `mode` is of PyTorch's `pad`."""
     (top, bottom), (left, right) = sides
     x = _first(x) if channels_last else x
-    x = functional.pad(x, (left, right, top, bottom), mode="reflect")
+    x = functional.pad(x, (left, right, top, bottom), mode)
     return _last(x) if channels_last else x
 
 
@@ -97,12 +104,12 @@ def _last(x):
     return x.permute(0, 2, 3, 1)
 
 
-def _first_of_kernel(kernel, channels_last):
-    """In the layout of the images, or the product is a slow one."""
+def _kernel_like(x, kernel):
+    """In the memory layout of the images, or these are copied."""
     kernel = kernel.permute(3, 2, 0, 1)
-    if channels_last:
-        return kernel.contiguous(memory_format=torch.channels_last)
-    return kernel.contiguous()
+    if x.is_contiguous():
+        return kernel.contiguous()
+    return kernel.contiguous(memory_format=torch.channels_last)
 
 
 def _same(size, kernel, stride, dilation):

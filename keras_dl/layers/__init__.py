@@ -6,7 +6,11 @@ from keras_dl.layers.attention_decoder import AttentionDecoder
 from keras_dl.layers.attention_patterns import attention_pattern_mask
 from keras_dl.layers.batch_normalization import BatchNormalization
 from keras_dl.layers.conditioning_augmentation import ConditioningAugmentation
-from keras_dl.layers.convolution import Conv2D, Conv2DTranspose
+from keras_dl.layers.convolution import (
+    Conv2D,
+    Conv2DTranspose,
+    ZeroPadding2D,
+)
 from keras_dl.layers.dense import Dense
 from keras_dl.layers.entity_fusion import EntityFusionBlock, EntityStream
 from keras_dl.layers.equalized import EqualizedConv2D, EqualizedDense
@@ -52,6 +56,7 @@ __all__ = [
     "SinusoidPositions",
     "TransformerDecoderBlock",
     "TransformerEncoderBlock",
+    "ZeroPadding2D",
     "attention_pattern_mask",
     "causal_mask",
     "combine_masks",

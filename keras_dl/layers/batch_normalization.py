@@ -44,15 +44,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
         learns = training and self.trainable
         if backend.normalize_batch is None or not plain or not learns:
             return super().call(inputs, training=training, mask=mask)
-        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        gamma = ops.cast(self.gamma, x.dtype) if self.scale else None
-        beta = ops.cast(self.beta, x.dtype) if self.center else None
         x, *moments = backend.normalize_batch(
-            x, self.axis, gamma, beta, self.epsilon
+            inputs,
+            self.axis,
+            self.gamma.value if self.scale else None,
+            self.beta.value if self.center else None,
+            self.epsilon,
+            self.compute_dtype,
         )
         for moving, new in zip(
             (self.moving_mean, self.moving_variance), moments, strict=True
         ):
             old = ops.cast(moving, new.dtype)
             moving.assign(old + (1.0 - self.momentum) * (new - old))
-        return ops.cast(x, self.compute_dtype)
+        return x

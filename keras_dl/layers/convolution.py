@@ -1,4 +1,4 @@
-"""`Conv2D` and `Conv2DTranspose` by one operation each on PyTorch."""
+"""Convolutions and their padding by one operation each on PyTorch."""
 
 import keras
 from keras import ops
@@ -41,14 +41,17 @@ class Conv2D(keras.layers.Conv2D):
             return super().call(inputs)
         x = backend.convolve(
             inputs,
-            ops.convert_to_tensor(self.kernel),
-            ops.convert_to_tensor(self.bias) if self.use_bias else None,
+            self._used_kernel(),
+            self.bias.value if self.use_bias else None,
             self.strides,
             self.padding,
             self.dilation_rate,
             self.data_format == "channels_last",
         )
         return x if self.activation is None else self.activation(x)
+
+    def _used_kernel(self):
+        return ops.convert_to_tensor(self.kernel)
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -84,7 +87,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
             x = backend.convolve_back(
                 inputs,
                 ops.convert_to_tensor(self.kernel),
-                ops.convert_to_tensor(self.bias) if self.use_bias else None,
+                self.bias.value if self.use_bias else None,
                 self.strides,
                 self.padding,
                 self.data_format == "channels_last",
@@ -92,3 +95,37 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         if x is None:
             return super().call(inputs)
         return x if self.activation is None else self.activation(x)
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class ZeroPadding2D(keras.layers.ZeroPadding2D):
+    """Keras' padding with zeros, as one operation.
+
+    On PyTorch Keras makes an object for every call. On the other backends this
+    is Keras' layer. Arguments are Keras' own.
+
+    **Shapes.** `(batch, height, width, channels)` to
+    `(batch, top + height + bottom, left + width + right, channels)`, or with
+    `data_format="channels_first"` accordingly; height and width may be
+    dynamic.
+
+    Args:
+        padding: How many pixels to add: an integer for all four sides; a pair
+            for `(height, width)`, on both sides each; or a pair of pairs
+            `((top, bottom), (left, right))`.
+        **kwargs: Arguments of `keras.layers.ZeroPadding2D`.
+
+    Raises:
+        ValueError: As `keras.layers.ZeroPadding2D`.
+
+    Example:
+
+    >>> keras_dl.layers.ZeroPadding2D((0, 2))(np.ones((1, 4, 4, 3))).shape
+    (1, 4, 8, 3)
+    """
+
+    def call(self, inputs):
+        if backend.pad is None:
+            return super().call(inputs)
+        last = self.data_format == "channels_last"
+        return backend.pad(inputs, self.padding, last, "constant")

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.checks import check_positive
+from keras_dl.layers.convolution import Conv2D
 from keras_dl.layers.dense import Dense
 
 
@@ -73,7 +74,7 @@ class EqualizedDense(_Equalized, Dense):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class EqualizedConv2D(_Equalized, keras.layers.Conv2D):
+class EqualizedConv2D(_Equalized, Conv2D):
     """Convolution with an equalized learning rate.
 
         y = activation(x * (gain / sqrt(fan_in) W) + b),  W ~ N(0, 1)
@@ -111,3 +112,6 @@ class EqualizedConv2D(_Equalized, keras.layers.Conv2D):
 
     def convolution_op(self, inputs, kernel):
         return super().convolution_op(inputs, self._scaled(kernel))
+
+    def _used_kernel(self):
+        return self._scaled(super()._used_kernel())

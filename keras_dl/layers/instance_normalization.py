@@ -80,15 +80,14 @@ class InstanceNormalization(keras.Layer):
         self.built = True
 
     def call(self, inputs):
-        dtype = keras.backend.result_type(inputs.dtype, "float32")
-        x = ops.cast(inputs, dtype)
         if backend.normalize_instances is not None:
             scales = [
-                None if w is None else ops.convert_to_tensor(w)
-                for w in (self.gamma, self.beta)
+                None if w is None else w.value for w in (self.gamma, self.beta)
             ]
-            x = backend.normalize_instances(x, self.axis, *scales, self.epsilon)
-            return ops.cast(x, self.compute_dtype)
+            rest = *scales, self.epsilon, self.compute_dtype
+            return backend.normalize_instances(inputs, self.axis, *rest)
+        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        x = ops.cast(inputs, dtype)
         channels = self.axis % len(x.shape)
         axes = [i for i in range(1, len(x.shape)) if i != channels]
         x = x - ops.mean(x, axes, keepdims=True)

@@ -66,9 +66,9 @@ class ReflectionPadding2D(keras.Layer):
     def call(self, inputs):
         # Built with a dynamic size, the layer first sees the real one here.
         self._check_size(inputs.shape)
-        if backend.reflect is not None:
+        if backend.pad is not None:
             last = self.data_format == "channels_last"
-            return backend.reflect(inputs, self.padding, last)
+            return backend.pad(inputs, self.padding, last, "reflect")
         x = inputs
         for axis, sides in zip(
             space_axes(self.data_format), self.padding, strict=True

@@ -1,8 +1,11 @@
 """Translation between two sets of images without pairs: CycleGAN's method."""
 
+import functools
+
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.losses import adversarial
 from keras_dl.training.image_pool import ImagePool
 from keras_dl.training.players import (
@@ -153,25 +156,29 @@ class CycleConsistentGAN(PlayersTrainer):
 
     def generators_loss(self, a, b, training=True):
         """What both generators minimize, their images, and logs."""
-        forth, back = self.generator, self.inverse_generator
-        fake_b, fake_a = forth(a, training=training), back(b, training=training)
-        fooling = self.adversarial_loss.generator(
-            self.discriminator(fake_b, training=training)
-        ) + self.adversarial_loss.generator(
-            self.inverse_discriminator(fake_a, training=training)
+        forth, back = (
+            functools.partial(backend.run_network, network, training=training)
+            for network in (self.generator, self.inverse_generator)
         )
-        cycle = distance(back(fake_b, training=training), a) + distance(
-            forth(fake_a, training=training), b
+        fake_b, fake_a = forth(a), back(b)
+        fooling = sum(
+            self.adversarial_loss.generator(
+                backend.run_network(judge, fake, training=training)
+            )
+            for judge, fake in (
+                (self.discriminator, fake_b),
+                (self.inverse_discriminator, fake_a),
+            )
         )
+        cycle = distance(back(fake_b), a) + distance(forth(fake_a), b)
         loss = self.adversarial_weight * fooling + self.cycle_weight * cycle
         logs = {"cycle_loss": cycle}
         if self.identity_weight:
-            identity = distance(back(a, training=training), a) + distance(
-                forth(b, training=training), b
-            )
+            identity = distance(back(a), a) + distance(forth(b), b)
             loss = loss + self.identity_weight * identity
             logs["identity_loss"] = identity
-        loss = loss + regularization(forth) + regularization(back)
+        for network in (self.generator, self.inverse_generator):
+            loss = loss + regularization(network)
         return loss, (fake_b, fake_a), logs
 
     def discriminators_loss(self, a, b, fake_b, fake_a, training=True):
@@ -181,7 +188,12 @@ class CycleConsistentGAN(PlayersTrainer):
             (self.discriminator, b, fake_b),
             (self.inverse_discriminator, a, fake_a),
         ):
-            scores.append([judge(x, training=training) for x in (real, fake)])
+            scores.append(
+                [
+                    backend.run_network(judge, x, training=training)
+                    for x in (real, fake)
+                ]
+            )
             loss = loss + self.adversarial_loss.discriminator(*scores[-1])
             loss = loss + regularization(judge)
         real, fake = (

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_dl import backend
 from keras_dl.checks import check_integer
 from keras_dl.losses import adversarial
 from keras_dl.training.players import (
@@ -153,12 +154,14 @@ class GAN(PlayersTrainer):
     def make(self, noise, conditions=None, training=True):
         """The generator's images."""
         inputs = noise if conditions is None else [noise, conditions]
-        return self.generator(inputs, training=training)
+        return backend.run_network(self.generator, inputs, training=training)
 
     def score(self, images, conditions=None, training=True):
         """The discriminator's scores of images."""
         inputs = images if conditions is None else [images, conditions]
-        return self.discriminator(inputs, training=training)
+        return backend.run_network(
+            self.discriminator, inputs, training=training
+        )
 
     def discriminator_loss(self, images, fake, conditions=None, training=True):
         """The discriminator's loss on real and generated images, and logs."""

@@ -82,7 +82,7 @@ class ImageToImageGAN(GAN):
         return None
 
     def make(self, noise, conditions=None, training=True):
-        return self.generator(conditions, training=training)
+        return super().make(conditions, training=training)
 
     def score(self, images, conditions=None, training=True):
         seen = conditions if self.conditional else None

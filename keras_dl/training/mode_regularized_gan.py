@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.training.gan import GAN
 from keras_dl.training.players import (
     check_network,
@@ -96,7 +97,7 @@ class ModeRegularizedGAN(GAN):
 
     def rebuilt(self, images, training=True):
         """G(E(x)): real images, encoded and generated again."""
-        noise = self.encoder(images, training=training)
+        noise = backend.run_network(self.encoder, images, training=training)
         return self.make(noise, training=training)
 
     def opponents(self):
@@ -116,7 +117,10 @@ class ModeRegularizedGAN(GAN):
 
     def _manifold_loss(self, images, rebuilt, training=True):
         network = self.manifold_discriminator
-        scores = [network(x, training=training) for x in (images, rebuilt)]
+        scores = [
+            backend.run_network(network, x, training=training)
+            for x in (images, rebuilt)
+        ]
         loss = self.adversarial_loss.discriminator(*scores)
         return loss + regularization(network)
 
@@ -128,7 +132,7 @@ class ModeRegularizedGAN(GAN):
         distance = ops.mean(ops.sum(ops.square(error), axis=axes))
         judge = self.manifold_discriminator or self.discriminator
         mode = self.adversarial_loss.generator(
-            judge(rebuilt, training=training)
+            backend.run_network(judge, rebuilt, training=training)
         )
         loss = loss + self.distance_weight * distance + self.mode_weight * mode
         loss = loss + regularization(self.encoder)

@@ -93,7 +93,7 @@ class MultiGeneratorGAN(GAN):
         self.features = features
 
     def make(self, noise, conditions=None, training=True):
-        return ops.concatenate(self.generator(noise, training=training))
+        return ops.concatenate(super().make(noise, training=training))
 
     def score_logs(self, real_scores, fake_scores):
         return super().score_logs(real_scores[:, 0], fake_scores[:, 0])

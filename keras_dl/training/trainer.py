@@ -136,7 +136,7 @@ class Trainer(SteppedModel):
                 f"{type(self).__name__} has no main network: pass `network`, "
                 "or implement `call(self, inputs, training=None)`."
             )
-        return self.network(inputs)
+        return backend.run_network(self.network, inputs)
 
     def optimizer_variables(self, name=None):
         """The variables that the optimizer `name` updates.

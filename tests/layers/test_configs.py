@@ -139,7 +139,8 @@ def test_config_keeps_every_argument(kind):
 
 def test_every_layer_is_in_the_table():
     keras_own = {layers.Dense, layers.LSTM, layers.GRU, layers.Conv2D}
-    keras_own |= {layers.Conv2DTranspose, layers.BatchNormalization}
+    keras_own |= {layers.Conv2DTranspose, layers.ZeroPadding2D}
+    keras_own |= {layers.BatchNormalization}
     keras_own |= {layers.EqualizedConv2D, layers.EqualizedDense}
     keras_own |= {layers.FadeIn}  # It has no arguments of its own.
     public = {getattr(layers, name) for name in layers.__all__}

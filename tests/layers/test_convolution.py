@@ -1,4 +1,4 @@
-"""`Conv2D` and `Conv2DTranspose` against Keras' own."""
+"""Convolutions and their padding against Keras' own."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ from keras import ops
 from sequences import compiled, normal, numpy
 
 from keras_dl import autodiff, backend
-from keras_dl.layers import Conv2D, Conv2DTranspose
+from keras_dl.layers import Conv2D, Conv2DTranspose, ZeroPadding2D
 from keras_dl.testing import check_layer
 
 X = normal(2, 5, 6, 4)
@@ -90,6 +90,28 @@ def test_groups_equal_keras():
     np.testing.assert_allclose(*numpy([layer(X) for layer in both]), atol=1e-5)
 
 
+@own_way
+@pytest.mark.parametrize("kind", [Conv2D, Conv2DTranspose])
+def test_images_of_either_memory_layout(kind):
+    """What comes out lies as what went in, as copies would cost time."""
+    layer = kind(3, 4, 2, padding="same")
+    layer.build(X.shape)
+    by_rows = ops.convert_to_tensor(X)
+    by_channels = by_rows.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
+    ones = [layer(x) for x in (by_rows, by_channels)]
+    np.testing.assert_allclose(*numpy(ones), atol=1e-5)
+    assert [one.is_contiguous() for one in ones] == [True, False]
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("padding", [1, (0, 2), ((1, 0), (2, 3))])
+def test_zeros_around(padding, data_format):
+    kinds = ZeroPadding2D, keras.layers.ZeroPadding2D
+    ours, peer = (kind(padding, data_format=data_format) for kind in kinds)
+    np.testing.assert_array_equal(*numpy([ours(X), peer(X)]))
+    assert ours.compute_output_shape(X.shape) == ours(X).shape
+
+
 def test_low_rank_updates_count():
     both, found = [Conv2D(3, 3), keras.layers.Conv2D(3, 3)], []
     for layer in both:
@@ -147,6 +169,10 @@ def test_product_and_bias_are_one_operation(kind):
 @pytest.mark.parametrize("kind", [Conv2D, Conv2DTranspose])
 def test_contract(kind):
     check_layer(lambda **kwargs: kind(2, 4, 2, padding="same", **kwargs), X[:1])
+
+
+def test_contract_of_padding():
+    check_layer(lambda **kwargs: ZeroPadding2D((1, 2), **kwargs), X[:1])
 
 
 def test_weights_are_those_of_keras(tmp_path):
