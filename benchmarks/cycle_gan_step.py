@@ -78,8 +78,13 @@ def images(first=False, count=16):
     return Batches(a, b)
 
 
-def check_peer(steps=3):
-    """From the same weights both must have the same losses."""
+def check_peer(tolerances=(1e-5, 2e-3, 5e-3)):
+    """From the same weights both must have the same losses.
+
+    Adam's first updates are of one size, so that the rounding of a gradient
+    near 0 decides which way a weight goes, and the difference grows.
+    """
+    steps = len(tolerances)
     trainer = cycle_gan()
     peer = by_hand(trainer)
     count = sum(int(np.prod(v.shape)) for v in trainer.trainable_variables)
@@ -92,7 +97,7 @@ def check_peer(steps=3):
         np.testing.assert_allclose(
             [logs["d_loss"], logs["g_loss"]],
             [float(loss) for loss in peer.step(theirs[i])],
-            rtol=1e-3,
+            rtol=tolerances[i],
         )
 
 

@@ -28,6 +28,7 @@ compiled_loop = _adapter.compiled_loop
 convolve = _adapter.convolve
 convolve_back = _adapter.convolve_back
 densify = _adapter.densify
+exchange_rows = _adapter.exchange_rows
 fused_attention = _adapter.fused_attention
 gru = _adapter.gru
 guard = _adapter.guard
@@ -59,6 +60,7 @@ __all__ = [
     "convolve_back",
     "densify",
     "differentiated_twice",
+    "exchange_rows",
     "fused_attention",
     "gru",
     "guard",

@@ -125,6 +125,23 @@ def write_at(whole, part, index):
     return jax.lax.dynamic_update_slice_in_dim(whole, part, index, axis=1)
 
 
+def exchange_rows(variable, index, change):
+    """Writes `change(rows)` in the place of some rows of a variable.
+
+    Args:
+        variable: The variable.
+        index: Which rows, all different.
+        change: Function of these rows.
+
+    Returns:
+        The rows that were there before.
+    """
+    value = variable.value
+    old = value[index]
+    variable.assign(value.at[index].set(change(old)))
+    return old
+
+
 def fused_attention(dtype):
     """`attend(q, k, v, mask)`, heads on axis 2, or `None`.
 

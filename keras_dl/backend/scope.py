@@ -54,6 +54,12 @@ class Scope(keras.StatelessScope):
         ]
 
 
+def is_open():
+    """Whether writes to variables land in a scope."""
+    with keras.StatelessScope(initialize_variables=False) as probe:
+        return probe.original_scope is not None
+
+
 def assign(pairs):
     """Assigns each value to its variable in the scope that is open now."""
     for variable, value in pairs:

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from keras_dl.backend import loops, tensorflow_replicas
+from keras_dl.backend import loops, scope, tensorflow_replicas
 from keras_dl.backend.nesting import differentiated, is_differentiated
 
 name = "tensorflow"
@@ -125,6 +125,21 @@ def write_at(whole, part, index):
     """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
     start = (0, index) + (0,) * (len(whole.shape) - 2)
     return keras.ops.slice_update(whole, start, part)
+
+
+def exchange_rows(variable, index, change):
+    """Writes `change(rows)` to rows of a variable; returns the old ones.
+
+    Nothing else is written, but with replicas and inside of a scope.
+    """
+    value = variable.value
+    old = tf.gather(value, index)
+    if not (tf.distribute.has_strategy() or scope.is_open()):
+        value.scatter_update(tf.IndexedSlices(change(old), index))
+    else:
+        rows = keras.ops.expand_dims(index, 1)
+        variable.assign(keras.ops.scatter_update(value, rows, change(old)))
+    return old
 
 
 def fused_attention(dtype):

@@ -13,7 +13,12 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
-from keras_dl.backend import torch_images, torch_networks, torch_recurrent
+from keras_dl.backend import (
+    scope,
+    torch_images,
+    torch_networks,
+    torch_recurrent,
+)
 from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import substituted
 from keras_dl.backend.torch_graph import Recorded
@@ -134,6 +139,21 @@ def write_at(whole, part, index):
     """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
     steps = torch.arange(part.shape[1], device=whole.device) + index
     return whole.index_copy(1, steps, part)
+
+
+def exchange_rows(variable, index, change):
+    """Writes `change(rows)` to rows of a variable; returns the old ones.
+
+    Nothing else is written, but inside of a scope.
+    """
+    value, index = variable.value, index.long()
+    old = value.index_select(0, index)
+    with torch.no_grad():
+        if scope.is_open():
+            variable.assign(value.index_copy(0, index, change(old)))
+        else:
+            value.index_copy_(0, index, change(old))
+    return old
 
 
 def fused_attention(dtype):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_integer
 
 
@@ -71,17 +72,14 @@ class ImagePool(keras.layers.Layer):
         full = count >= self.size
         start = keras.random.randint((), 0, self.size, seed=self.random)
         places = (ops.where(full, start, count) + rows) % self.size
-        old = ops.take(self.images, places, axis=0)
         coins = keras.random.uniform(ops.shape(rows), seed=self.random) > 0.5
         swapped = full & coins
         stored = swapped | (count + rows < self.size)
         axes = (-1, *[1] * (len(images.shape) - 1))
-        self.images.assign(
-            ops.scatter_update(
-                self.images,
-                ops.expand_dims(places, 1),
-                ops.where(ops.reshape(stored, axes), images, old),
-            )
+        old = backend.exchange_rows(
+            self.images,
+            places,
+            lambda old: ops.where(ops.reshape(stored, axes), images, old),
         )
         self.count.assign(ops.minimum(count + ops.shape(images)[0], self.size))
         returned = ops.where(ops.reshape(swapped, axes), old, images)

@@ -371,6 +371,16 @@ def test_larger_batches_and_no_pool():
     assert ImagePool.from_config(pool.get_config()).size == 3
 
 
+def test_what_a_pool_keeps_inside_of_a_scope_stays_there():
+    pool = ImagePool(3, seed=0)
+    exchanged(pool, [1])
+    with keras.StatelessScope() as scope:
+        exchanged(pool, [2])
+    inside = scope.get_current_value(pool.images)
+    assert numpy(inside)[0][:, 0].tolist() == [1, 2, 0]
+    assert numpy(pool.images)[0][:, 0].tolist() == [1, 0, 0]
+
+
 def test_a_pool_keeps_the_dtype():
     pool = ImagePool(3)
     x = ops.cast(np.ones((2, 4)), "float16")
