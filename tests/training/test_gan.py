@@ -92,6 +92,16 @@ def test_who_trains_changes_and_who_does_not_stays(name):
         assert not any(changed(before[1], values(other)))
 
 
+def test_evaluation_changes_neither():
+    gan = small_gan()
+    gan.discriminator = perceptron(2, outputs=1, batch_norm=True)
+    both = gan.generator, gan.discriminator
+    before = [values(network) for network in both]
+    gan.evaluation_step(ops.convert_to_tensor(POINTS))
+    for network, old in zip(both, before, strict=True):
+        assert not any(changed(old, values(network)))
+
+
 def test_weights_are_clipped_after_every_step():
     gan = small_gan(**VARIANTS["wgan"])
     for _ in range(3):
@@ -165,7 +175,12 @@ def test_gradient_of_the_unrolled_loss(loss, optimizer):
                 lambda: gan.discriminator_loss(images, fake)[0],
                 optimizer="discriminator",
             )
-        value = float(numpy(gan.generator_loss(images, fake)[0])[0])
+        if loss == "minimax":
+            # All that one gains, the real images' part too, the other loses.
+            value = -gan.discriminator_loss(images, fake)[0]
+        else:
+            value = gan.adversarial_loss.generator(gan.score(fake))
+        value = float(numpy(value)[0])
         for variable, old in zip(state, before, strict=True):
             variable.assign(old)
         return value
@@ -195,6 +210,19 @@ def test_each_critic_step_sees_other_images():
     ]
     few = [numpy(p)[0].tolist() for p in cut(ops.arange(2), 3)]
     assert few == [[0], [1], [1]]
+
+
+def test_a_step_with_several_critic_steps(monkeypatch):
+    """Means of their logs, and as many images for the generator as for each."""
+    gan, losses = small_gan(discriminator_steps=2), iter([1.0, 3.0])
+    monkeypatch.setattr(
+        gan, "discriminator_step", lambda *batch: {"d_loss": next(losses)}
+    )
+    monkeypatch.setattr(
+        gan, "generator_step", lambda images, *_: {"images": len(images)}
+    )
+    logs = gan.training_step(ops.convert_to_tensor(POINTS))
+    assert logs == {"d_loss": 2.0, "images": len(POINTS) // 2}
 
 
 def test_logs_are_those_of_both_players():
