@@ -1,5 +1,6 @@
 """A network run without what nobody asked for does what Keras does."""
 
+import contextlib
 import gc
 import weakref
 
@@ -7,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers, ops
-from sequences import normal, numpy
+from sequences import Masked, masked, normal, numpy
 
 from keras_dl import autodiff, backend
 from keras_dl.layers import Conv2D, InstanceNormalization, ResidualBlock
@@ -40,24 +41,56 @@ class Costly(keras.Layer):
         return inputs
 
 
-def branched(dtype=None):
+@keras.saving.register_keras_serializable("test_run_network")
+class Exact(keras.Layer):
+    """Its weight is not rounded."""
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(
+            (), keras.initializers.Constant(1.0009765625)
+        )
+
+    def call(self, inputs):
+        return ops.cast(inputs, "float32") * self.scale
+
+
+@keras.saving.register_keras_serializable("test_run_network")
+class Unmasked(layers.Dropout):
+    """Has its own idea of masks, and is not called by `call` alone."""
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+
+@contextlib.contextmanager
+def as_policy(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def branched():
     """Two branches of one layer, an operation, and layers that keep state."""
     keras.utils.set_random_seed(0)
     x = keras.Input((4, 4, 2))
-    shared = Conv2D(2, 3, padding="same", dtype=dtype)
-    both = [
-        shared(x),
-        layers.ReLU(dtype=dtype)(shared(ops.flip(x, 1) * 2.0)),
-    ]
-    y = layers.Concatenate(dtype=dtype)(both)
-    y = InstanceNormalization(center=True, scale=True, dtype=dtype)(y)
-    y = layers.BatchNormalization(dtype=dtype)(y)
-    y = ResidualBlock(4, dropout=0.5, seed=2, dtype=dtype)(y)
-    y = Quiet(dtype=dtype)(y)
+    shared = Conv2D(2, 3, padding="same")
+    y = layers.Concatenate()(
+        [shared(x), layers.ReLU()(shared(ops.flip(x, 1) * 2.0))]
+    )
+    y = InstanceNormalization(center=True, scale=True)(y)
+    y = layers.BatchNormalization()(y)
+    y = ResidualBlock(4, dropout=0.5, seed=2)(y)
+    y = Quiet()(Exact()(y))
     inner = keras.Sequential([keras.Input((4, 4, 4)), layers.Flatten()])
-    y = layers.Dense(2, dtype=dtype)(inner(y))
-    last = layers.Dense(1, dtype="float32")(y)
-    return keras.Model(x, [y, last])
+    y = layers.Dense(4)(inner(y))
+    last = Unmasked(0.5, seed=3, dtype="float32")(y)
+    return keras.Model(x, [y, layers.Dense(1, dtype="float32")(last)])
 
 
 def results(network, run, training):
@@ -81,13 +114,14 @@ def by_keras(network, inputs, **kwargs):
     return network(inputs, **kwargs)
 
 
-@pytest.mark.parametrize("dtype", [None, "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("training", [True, False])
-def test_values_gradients_and_state(dtype, training):
-    found, expected = (
-        results(branched(dtype), run, training)
-        for run in (backend.run_network, by_keras)
-    )
+def test_values_gradients_and_state(policy, training):
+    with as_policy(policy):
+        found, expected = (
+            results(branched(), run, training)
+            for run in (backend.run_network, by_keras)
+        )
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one, other)
@@ -115,16 +149,30 @@ def test_losses_are_those_of_the_last_call():
     assert len(found) == 2 and found[0] == 3.0
 
 
-def test_masks_go_on():
-    tokens = np.array([[3, 1, 0, 0], [2, 0, 0, 0]])
-    x = keras.Input((None,), dtype="int32")
-    y = layers.Embedding(4, 3, mask_zero=True)(x)
-    y = layers.LSTM(2)(layers.Dropout(0.5)(y))
-    network = keras.Model(x, y)
-    tokens = ops.convert_to_tensor(tokens, "int32")
-    np.testing.assert_array_equal(
-        *numpy([backend.run_network(network, tokens), network(tokens)])
+def test_masks_go_out():
+    """A loss of Keras looks for them there."""
+    mask = np.array([[True, True, False, False], [True, False, False, False]])
+    x = keras.Input((4, 3))
+    network = keras.Model(x, layers.Dense(2)(Masked(mask)(layers.ReLU()(x))))
+    y = backend.run_network(network, ops.ones((2, 4, 3)))
+    np.testing.assert_array_equal(*numpy([y._keras_mask, mask]))
+
+
+@pytest.mark.filterwarnings("ignore:Layer 'functional'")
+def test_masks_come_in():
+    x, last = keras.Input((4, 3)), layers.LSTM(2)
+    network = keras.Model(x, last(layers.ReLU()(x)))
+    mask = np.array([[True, True, False, False], [True, False, False, False]])
+    given = masked(normal(2, 4, 3), mask)
+    found, expected, without = numpy(
+        [
+            backend.run_network(network, given),
+            network(given),
+            last(ops.relu(ops.convert_to_tensor(normal(2, 4, 3)))),
+        ]
     )
+    np.testing.assert_array_equal(found, expected)
+    assert np.abs(found - without).max() > 1e-3
 
 
 def test_what_is_not_a_graph_is_called():
@@ -138,9 +186,11 @@ def test_what_is_not_a_graph_is_called():
 
     x = keras.Input((2,))
     ones = ops.ones((1, 2))
-    for network, value in ((Own(), 2.0), (Twice(x, layers.ReLU()(x)), 2.0)):
+    patched = keras.Model(x, layers.ReLU()(x))
+    patched.call = lambda inputs, **kwargs: 2.0 * inputs
+    for network in (Own(), Twice(x, layers.ReLU()(x)), patched):
         y = backend.run_network(network, ones, training=True)
-        np.testing.assert_array_equal(*numpy([y, value * ones]))
+        np.testing.assert_array_equal(*numpy([y, 2.0 * ones]))
 
 
 def test_inputs_are_checked_and_converted():
@@ -153,18 +203,18 @@ def test_inputs_are_checked_and_converted():
 
 
 @own_way
-def test_a_model_alone_is_called(monkeypatch):
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_a_model_alone_is_called(policy, monkeypatch):
     """Of layers without conditions, none is: that is what it is for."""
-    keras.utils.set_random_seed(0)
-    network = keras.Sequential(
-        [
-            keras.Input((4, 4, 2)),
-            Conv2D(2, 3),
-            InstanceNormalization(),
-            layers.Dropout(0.5),
-            layers.LeakyReLU(),
-        ]
-    )
+    with as_policy(policy):
+        network = keras.Sequential(
+            [
+                keras.Input((4, 4, 2)),
+                Conv2D(2, 3),
+                layers.Dropout(0.5),
+                layers.LeakyReLU(),
+            ]
+        )
     called, call = [], keras.Operation.__call__
 
     def counted(self, *args, **kwargs):
@@ -194,11 +244,12 @@ def test_hooks_are_called(kind):
     network = keras.Model(x, layer(x))
     ones, heard = ops.ones((1, 2)), []
     backend.run_network(network, ones)
-    for one in (network, layer):
+    for one in (layer, network):
         hook = getattr(one, f"register_{kind}")
         hook(lambda *args: heard.append(args[0]))
-    backend.run_network(network, ones)
-    assert heard == ([network, layer] if "pre" in kind else [layer, network])
+        backend.run_network(network, ones)
+    both = [network, layer] if "pre" in kind else [layer, network]
+    assert heard == [layer, *both]
 
 
 @own_way

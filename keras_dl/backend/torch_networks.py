@@ -39,13 +39,10 @@ def run(network, inputs, **kwargs):
     """`network(inputs, training=...)`, each of its layers by `call`.
 
     Anything but a functional or sequential model, and one that somebody
-    listens to or that is given masks, is called as always.
+    listens to, is called as always.
     """
     leaves = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    plain = all(
-        isinstance(x, torch.Tensor) and not hasattr(x, "_keras_mask")
-        for x in leaves
-    )
+    plain = all(isinstance(x, torch.Tensor) for x in leaves)
     heard = network._forward_hooks or network._forward_pre_hooks
     if heard or not plain:
         return network(inputs, **kwargs)
