@@ -8,7 +8,7 @@ from keras_dl.backend.nesting import differentiated, is_differentiated
 
 name = "tensorflow"
 # Keras' own operations on images are compiled well enough.
-convolve = convolve_back = pad = None
+convolve = convolve_back = None
 normalize_batch = normalize_instances = None
 share = tensorflow_replicas.share
 whole = tensorflow_replicas.whole
@@ -125,6 +125,13 @@ def write_at(whole, part, index):
     """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
     start = (0, index) + (0,) * (len(whole.shape) - 2)
     return keras.ops.slice_update(whole, start, part)
+
+
+def pad(x, sides, channels_last, mode):
+    """Images continued on four sides; `mode` is of TensorFlow's `pad`."""
+    none = [(0, 0)]
+    sides = [*none, *sides, *none] if channels_last else [*none, *none, *sides]
+    return tf.pad(x, sides, mode)
 
 
 def exchange_rows(variable, index, change):

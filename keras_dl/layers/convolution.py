@@ -101,8 +101,8 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 class ZeroPadding2D(keras.layers.ZeroPadding2D):
     """Keras' padding with zeros, as one operation.
 
-    On PyTorch Keras makes an object for every call. On the other backends this
-    is Keras' layer. Arguments are Keras' own.
+    On PyTorch Keras makes an object for every call, which takes longer than to
+    pad. Arguments are Keras' own.
 
     **Shapes.** `(batch, height, width, channels)` to
     `(batch, top + height + bottom, left + width + right, channels)`, or with

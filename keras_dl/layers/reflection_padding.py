@@ -96,7 +96,7 @@ class ReflectionPadding2D(keras.Layer):
 def _reflected(x, axis, before, after):
     """`x`, continued along one axis.
 
-    `ops.pad` takes twice as long on JAX and TensorFlow.
+    `ops.pad` takes twice as long on JAX.
     """
     parts = [x]
     if before:

@@ -75,6 +75,20 @@ def test_table_has_means_and_all_seeds(capsys):
     assert row == ["GAN", "5.0", "50.0%", "0.25", "3", "2", "5", "8"]
 
 
+def test_the_picture_of_the_ring_is_of_the_worst_seed(tmp_path, monkeypatch):
+    _, centres = ring_of_gaussians(0, std=0.02)
+    made = [np.repeat(centres[:modes], 9, axis=0) for modes in (4, 2, 3)]
+    drawn = {}
+    monkeypatch.setattr(ring, "train", lambda name, steps, seed, film: seed)
+    monkeypatch.setattr(ring, "draw_from", lambda seed: made[seed])
+    monkeypatch.setattr(
+        ring, "draw_modes", lambda panels, *_, **__: drawn.update(panels)
+    )
+    out = ["--out", str(tmp_path)]
+    assert ring.main(["--only", "GAN", "--seeds", "3", *out]) == 0
+    assert drawn["GAN"] is made[1]
+
+
 def test_ring_tells_its_story(tmp_path, capsys, monkeypatch):
     # What takes long is compiling.
     some = {
