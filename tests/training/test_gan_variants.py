@@ -51,6 +51,27 @@ def often(*arrays, times=30):
     return [np.tile(array, (times, 1)) for array in arrays]
 
 
+def batch_normed(*sizes):
+    """Networks of points whose statistics tell whether they were in use."""
+    return [perceptron(a, outputs=b, batch_norm=True) for a, b in sizes]
+
+
+def losses_alone(gan, monkeypatch):
+    """Makes a trainer compute its losses without learning from them."""
+
+    def minimize(loss, optimizer, has_aux=False):
+        return loss()
+
+    monkeypatch.setattr(gan, "minimize", minimize)
+
+
+def price_of(network):
+    """Puts a price on a network's weights; returns what they cost now."""
+    weight = network.trainable_variables[0]
+    weight.regularizer = keras.regularizers.L2(0.5)
+    return 0.5 * np.sum(numpy(weight)[0] ** 2)
+
+
 # Several generators.
 
 
@@ -87,6 +108,13 @@ def test_likeness_is_the_mean_cosine():
     assert scalar(loss) - scalar(without) == pytest.approx(
         0.5 * expected, abs=1e-5
     )
+
+
+def test_scores_of_several_generators_are_of_the_logit_of_real_ones():
+    real, fake = normal(4, 4, seed=5), normal(4, 4, seed=6)
+    logs = mad_gan().score_logs(*map(ops.convert_to_tensor, (real, fake)))
+    assert scalar(logs["real_score"]) == pytest.approx(real[:, 0].mean())
+    assert scalar(logs["fake_score"]) == pytest.approx(fake[:, 0].mean())
 
 
 def test_features_are_what_is_compared():
@@ -154,6 +182,53 @@ def test_who_trains_whom_with_an_encoder():
     assert by_players == [False, False, True, True]
     by_generator = changed_by(lambda: gan.generator_step(X), *networks)
     assert by_generator == [True, True, False, False]
+
+
+def test_losses_of_both_discriminators_with_an_encoder(monkeypatch):
+    """One tells real from rebuilt images, the other these from new ones."""
+    gan = mode_regularized_gan(manifold=True)
+    losses_alone(gan, monkeypatch)
+    rebuilt = gan.rebuilt(X)
+    real, fake = (
+        numpy(gan.manifold_discriminator(x, training=True))[0]
+        for x in (X, rebuilt)
+    )
+    seen = []
+    monkeypatch.setattr(
+        gan,
+        "discriminator_loss",
+        lambda images, *_, **__: (seen.append(images) or 0.0, {}),
+    )
+    logs = gan.discriminator_step(X)
+    expected = np.mean(np.logaddexp(0, -real)) + np.mean(np.logaddexp(0, fake))
+    assert scalar(logs["m_loss"]) == pytest.approx(expected, rel=1e-4)
+    np.testing.assert_allclose(*numpy([seen[0], rebuilt]), atol=1e-6)
+
+
+def test_statistics_of_generator_and_encoder_stay_while_others_train():
+    networks = batch_normed((3, 2), (2, 1), (2, 3), (2, 1))
+    gan = ModeRegularizedGAN(
+        *networks[:3], manifold_discriminator=networks[3], seed=1
+    )
+    gan.compile(adam("generator", "discriminator", "manifold_discriminator"))
+    gan.optimizer.build(gan.trainable_variables)
+    found = changed_by(lambda: gan.discriminator_step(X), *networks)
+    assert found == [False, True, False, True]
+
+
+def test_encoder_and_manifold_discriminator_pay_for_their_weights():
+    gan = mode_regularized_gan(manifold=True)
+    fake = gan.make(ops.convert_to_tensor(normal(16, 3)))
+    losses = (
+        lambda: gan.generator_loss(X, fake)[0],
+        lambda: gan._manifold_loss(X, fake),
+    )
+    for loss, network in zip(
+        losses, (gan.encoder, gan.manifold_discriminator), strict=True
+    ):
+        before = scalar(loss())
+        price = price_of(network)
+        assert scalar(loss()) - before == pytest.approx(price, abs=1e-4)
 
 
 def test_learns_to_rebuild():
@@ -287,6 +362,52 @@ def test_who_trains_in_a_cycle():
         gan.optimizer_variables("generator")
 
 
+def test_discriminators_see_what_their_own_pools_give_back(monkeypatch):
+    gan, seen = cycle_gan(), []
+    losses_alone(gan, monkeypatch)
+    gan.pool = layers.Rescaling(1.0, offset=100.0)
+    gan.inverse_pool = layers.Rescaling(1.0, offset=-100.0)
+    monkeypatch.setattr(
+        gan,
+        "discriminators_loss",
+        lambda a, b, *fakes: (seen.extend(fakes) or 0.0, {}),
+    )
+    gan.training_step((X, Y))
+    expected = gan.generator(X) + 100.0, gan.inverse_generator(Y) - 100.0
+    for one, other in zip(seen, expected, strict=True):
+        np.testing.assert_allclose(*numpy([one, other]), atol=1e-4)
+
+
+def test_statistics_of_discriminators_stay_while_generators_train(monkeypatch):
+    networks = batch_normed((2, 2), (2, 2), (2, 1), (2, 1))
+    gan = CycleConsistentGAN(*networks, seed=1)
+    losses_alone(gan, monkeypatch)
+    monkeypatch.setattr(gan, "discriminators_loss", lambda *_: (0.0, {}))
+    found = changed_by(lambda: gan.training_step((X, Y)), *networks)
+    assert found == [True, True, False, False]
+    monkeypatch.undo()
+    found = changed_by(lambda: gan.evaluation_step((X, Y)), *networks)
+    assert not any(found)
+
+
+def test_all_four_networks_of_a_cycle_pay_for_their_weights():
+    gan = cycle_gan()
+
+    def of_generators():
+        return scalar(gan.generators_loss(X, Y)[0])
+
+    def of_discriminators():
+        return scalar(gan.discriminators_loss(X, Y, Y, X)[0])
+
+    for loss, networks in (
+        (of_generators, (gan.generator, gan.inverse_generator)),
+        (of_discriminators, (gan.discriminator, gan.inverse_discriminator)),
+    ):
+        for network in networks:
+            before, price = loss(), price_of(network)
+            assert loss() - before == pytest.approx(price, abs=1e-4)
+
+
 def test_learns_to_come_back():
     keras.utils.set_random_seed(0)
     gan = cycle_gan()
@@ -385,6 +506,50 @@ def test_a_pool_keeps_the_dtype():
     pool = ImagePool(3)
     x = ops.cast(np.ones((2, 4)), "float16")
     assert keras.backend.standardize_dtype(pool(x).dtype) == "float16"
+
+
+@pytest.mark.parametrize(
+    ("make", "given"),
+    [
+        (mad_gan, {"diversity_weight": 0.5}),
+        (mode_regularized_gan, {"distance_weight": 0.1, "mode_weight": 0.3}),
+        (
+            image_to_image,
+            {
+                "conditional": False,
+                "adversarial_weight": 0.1,
+                "unrolled_steps": 2,
+                "seed": 1,
+            },
+        ),
+        (
+            cycle_gan,
+            {
+                "adversarial_weight": 3.0,
+                "cycle_weight": 4.0,
+                "identity_weight": 6.0,
+                "pool_size": 7,
+            },
+        ),
+    ],
+)
+def test_configs_are_complete(make, given):
+    gan = make(**given)
+    config = gan.get_config()
+    assert {name: config[name] for name in given} == given
+    copy = type(gan).from_config(config).get_config()
+    assert {name: copy[name] for name in given} == given
+    assert copy["seed"] == gan.seed == 1
+
+
+def test_optimizers_by_default():
+    """As in the papers on DCGAN, pix2pix and CycleGAN."""
+    gan = cycle_gan()
+    gan.compile()
+    for name in gan.players:
+        optimizer = gan.optimizer[name]
+        assert float(optimizer.learning_rate) == pytest.approx(2e-4)
+        assert optimizer.beta_1 == 0.5
 
 
 def test_weights_must_not_be_negative():
