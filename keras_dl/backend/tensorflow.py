@@ -141,11 +141,11 @@ def exchange_rows(variable, index, change):
     """
     value = variable.value
     old = tf.gather(value, index)
-    if not (tf.distribute.has_strategy() or scope.is_open()):
-        value.scatter_update(tf.IndexedSlices(change(old), index))
-    else:
+    if tf.distribute.has_strategy() or scope.is_open():
         rows = keras.ops.expand_dims(index, 1)
         variable.assign(keras.ops.scatter_update(value, rows, change(old)))
+    else:
+        value.scatter_update(tf.IndexedSlices(change(old), index))
     return old
 
 

@@ -42,20 +42,25 @@ def run(network, inputs, **kwargs):
     listens to, is called as always.
     """
     leaves = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    plain = all(isinstance(x, torch.Tensor) for x in leaves)
-    heard = network._forward_hooks or network._forward_pre_hooks
-    if heard or not plain:
+    steps = _steps_of(network)
+    if steps is None or not steps.take(leaves):
         return network(inputs, **kwargs)
-    # What a sequential model consists of may change.
+    return steps(inputs, **kwargs)
+
+
+def _steps_of(network):
+    """The steps of a network, made once, or `None` if it must be called."""
+    if network._forward_hooks or network._forward_pre_hooks:
+        return None
     graph = network
     if type(network) is keras.Sequential:
+        # Another one as soon as the model grows.
         graph = network._functional
     if not _is_graph(graph):
-        return network(inputs, **kwargs)
+        return None
     if graph not in _steps:
         _steps[graph] = _Steps(graph, network.name)
-    steps = _steps[graph]
-    return (steps if steps.take(leaves) else network)(inputs, **kwargs)
+    return _steps[graph]
 
 
 def _is_graph(network):
@@ -96,7 +101,8 @@ class _Steps(keras.Layer):
     def take(self, tensors):
         """Whether these need not be changed to go into the model."""
         return len(tensors) == len(self._inputs) and all(
-            keras.backend.standardize_dtype(x.dtype) == own.dtype
+            isinstance(x, torch.Tensor)
+            and keras.backend.standardize_dtype(x.dtype) == own.dtype
             and len(x.shape) == len(own.shape)
             and all(map(_fits, x.shape, own.shape))
             for x, own in zip(tensors, self._inputs, strict=True)
