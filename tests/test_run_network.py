@@ -200,6 +200,10 @@ def test_inputs_are_checked_and_converted():
         backend.run_network(network, ops.ones((1, 3)))
     y = backend.run_network(network, np.ones((1, 2), "int32"))
     assert keras.backend.standardize_dtype(y.dtype) == "float32"
+    x = keras.Input((2,), name="x")
+    named = keras.Model(x, layers.ReLU()(x))
+    with pytest.warns(UserWarning, match="structure"):
+        backend.run_network(named, {"x": ops.ones((1, 2))})
 
 
 @own_way
