@@ -109,11 +109,11 @@ class BERT(PublishedModel):
 
     Example:
 
-    >>> encoder = BERT.of_size("bert_base")
+    >>> encoder = BERT.of_size("bert_tiny")
     >>> encoder.count_params()
-    109482240
+    4385920
     >>> encoder(np.ones((2, 5), "int32"))["pooled_output"].shape
-    (2, 768)
+    (2, 128)
 
     Reference:
         Devlin et al., "BERT: pre-training of deep bidirectional transformers

@@ -41,14 +41,17 @@ class LanguageModel(TokenModel):
     Raises:
         ValueError: If an argument is not allowed.
 
-    Example:
+    Example: a model that learns to count to three.
 
-    >>> vocabulary = keras_dl.text.CharacterVocabulary.train([text])
-    >>> model = LanguageModel(len(vocabulary), units=128)
-    >>> model.compile()
-    >>> ids = vocabulary.encode(text)
-    >>> model.fit(keras_dl.text.LanguageModelBatches(ids, 64, 32), epochs=2)
-    >>> keras_dl.generate(model, "The ", 100, "sample", vocabulary)
+    >>> keras.utils.set_random_seed(0)
+    >>> vocabulary = keras_dl.text.CharacterVocabulary(["1", "2", "3"])
+    >>> ids = vocabulary.encode("123" * 40)
+    >>> batches = keras_dl.text.LanguageModelBatches(ids, 8, batch_size=4)
+    >>> model = LanguageModel(vocabulary.size, units=16)
+    >>> model.compile(keras.optimizers.Adam(0.03))
+    >>> history = model.fit(batches, epochs=10, verbose=0)
+    >>> keras_dl.generate(model, "12", 6, vocabulary=vocabulary)
+    '312312'
 
     Reference:
         Zaremba, Sutskever and Vinyals, "Recurrent neural network
@@ -177,14 +180,21 @@ class Seq2Seq(TokenModel):
     Raises:
         ValueError: If an argument is not allowed.
 
-    Example:
+    Example: dates, to be written in another way.
 
-    >>> model = Seq2Seq(len(targets), len(sources), units=128)
+    >>> sources, targets = ["3 May 2021", "4 May 2022"], ["3.5.21", "4.5.22"]
+    >>> ours = keras_dl.text.CharacterVocabulary.train(sources)
+    >>> theirs = keras_dl.text.CharacterVocabulary.train(targets)
+    >>> batches = keras_dl.text.TeacherForcingBatches(
+    ...     sources, targets, ours, theirs, batch_size=2
+    ... )
+    >>> model = Seq2Seq(theirs.size, ours.size, units=16)
     >>> model.compile()
-    >>> model.fit(batches, epochs=10)
-    >>> pair = sources, targets
-    >>> keras_dl.generate(model, "3 May 2021", 12, vocabulary=pair)
-    '2021-05-03'
+    >>> history = model.fit(batches, epochs=2, verbose=0)
+    >>> pair = ours, theirs
+    >>> text = keras_dl.generate(model, "3 May 2022", 6, vocabulary=pair)
+    >>> isinstance(text, str)
+    True
 
     Reference:
         Sutskever, Vinyals and Le, "Sequence to sequence learning with neural

@@ -88,8 +88,9 @@ class MLP(ModelByTask):
     ... )
     >>> model.adapt(data.train.x)
     >>> model.compile()
-    >>> model.fit(data.train.batches(32, shuffle=True), epochs=10)
-    >>> model.predict(data.test.x).shape
+    >>> batches = data.train.batches(32, shuffle=True)
+    >>> history = model.fit(batches, epochs=2, verbose=0)
+    >>> model.predict(data.test.x, verbose=0).shape
     (359, 10)
 
     Reference:

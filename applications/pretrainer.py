@@ -36,9 +36,15 @@ class Pretrainer(TaskModel):
 
     Example:
 
+    >>> words = keras_dl.text.WordVocabulary(list("abcdef"), ["[MASK]"])
+    >>> documents = [[[5, 6, 7], [8, 9]], [[10, 5], [6, 7, 8]]]
+    >>> packed = keras_dl.text.pack_pairs(documents, words, length=10)
+    >>> masking = keras_dl.text.TokenMasking(words)
+    >>> batches = keras_dl.text.MaskedBatches(packed, masking, words)
+    >>> encoder = keras_dl.applications.BERT(words.size, 1, 16, 2, 32)
     >>> model = Pretrainer(encoder, ["masked_tokens", "next_sentence"])
-    >>> model.compile(total_steps=10 * len(batches))
-    >>> model.fit(batches, epochs=10, backup_dir="backup")
+    >>> model.compile(total_steps=2 * len(batches))
+    >>> history = model.fit(batches, epochs=2, backup_dir="backup", verbose=0)
 
     Reference:
         Devlin et al., "BERT", 2019.

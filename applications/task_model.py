@@ -49,10 +49,15 @@ class TaskModel(WritingModel, PortableModel):
 
     Example:
 
+    >>> ids = np.array([[2, 5, 3, 6, 3], [2, 6, 3, 5, 3]])
+    >>> segments, labels = np.array([[0, 0, 0, 1, 1]] * 2), np.array([0, 1])
     >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
     >>> model = TaskModel(encoder, keras_dl.heads.Classification(2))
     >>> model.compile(keras.optimizers.AdamW(1e-4))
-    >>> model.fit({"token_ids": ids, "segment_ids": segments}, labels)
+    >>> x = {"token_ids": ids, "segment_ids": segments}
+    >>> history = model.fit(x, labels, verbose=0)
+    >>> model.predict(x, verbose=0).shape
+    (2, 2)
 
     Reference:
         Devlin et al., "BERT", 2019; Liu et al., "Multi-task deep neural

@@ -60,13 +60,16 @@ class Transformer(EmbeddedModel):
 
     Example:
 
-    >>> model = Transformer.base(vocabulary_size=37000)
+    >>> model = Transformer(100, num_layers=1, dim=32, num_heads=2)
     >>> model.compile(
     ...     keras.optimizers.Adam(
-    ...         keras_dl.optimizers.Noam(512), beta_2=0.98, epsilon=1e-9
+    ...         keras_dl.optimizers.Noam(32), beta_2=0.98, epsilon=1e-9
     ...     ),
     ...     keras_dl.losses.LabelSmoothedCrossentropy(0.1, ignore_class=0),
     ... )
+    >>> source, target = np.ones((2, 7), "int32"), np.ones((2, 5), "int32")
+    >>> model((source, target)).shape
+    (2, 5, 100)
 
     Reference:
         Vaswani et al., "Attention is all you need", 2017. Its tables count
@@ -299,11 +302,19 @@ class TransformerLanguageModel(EmbeddedModel):
         ValueError: If an argument is not allowed, or inputs are longer than
             `max_length`.
 
-    Example:
+    Example: a model that learns to count to three.
 
-    >>> model = TransformerLanguageModel(len(vocabulary), 4, 128, 4)
-    >>> model.compile()
-    >>> model.fit(keras_dl.text.LanguageModelBatches(ids, 64, 32), epochs=2)
+    >>> keras.utils.set_random_seed(0)
+    >>> vocabulary = keras_dl.text.CharacterVocabulary(["1", "2", "3"])
+    >>> ids = vocabulary.encode("123" * 40)
+    >>> batches = keras_dl.text.LanguageModelBatches(ids, 8, batch_size=4)
+    >>> model = TransformerLanguageModel(
+    ...     vocabulary.size, 1, 16, 2, dropout=0.0
+    ... )
+    >>> model.compile(keras.optimizers.Adam(0.03))
+    >>> history = model.fit(batches, epochs=10, verbose=0)
+    >>> keras_dl.generate(model, "12", 6, vocabulary=vocabulary)
+    '312312'
 
     Reference:
         Liu et al., "Generating Wikipedia by summarizing long sequences",

@@ -85,11 +85,13 @@ class VGG16(ModelByTask):
 
     Example:
 
-    >>> model = VGG16(10, dense_units=(512,), batch_norm=True)
+    >>> images = np.random.uniform(size=(8, 32, 32, 3))
+    >>> labels = np.arange(8)
+    >>> model = VGG16(10, dense_units=(16,), batch_norm=True, base=4)
     >>> model.compile(keras.optimizers.SGD(0.01, momentum=0.9))
-    >>> model.fit(images, labels, epochs=10)  # 32 x 32 x 3, of 0 to 1
-    >>> model.predict(images).shape
-    (100, 10)
+    >>> history = model.fit(images, labels, verbose=0)
+    >>> model.predict(images, verbose=0).shape
+    (8, 10)
 
     Reference:
         Simonyan and Zisserman, "Very deep convolutional networks for
@@ -390,6 +392,9 @@ class ImageNetPixels(keras.layers.Layer):
 
     Example:
 
+    >>> red = np.array([255.0, 0.0, 0.0]).reshape(1, 1, 1, 3)
+    >>> ImageNetPixels()(red)[0, 0, 0]
+    [-103.939, -116.779, 131.320]
     >>> model = VGG16(normalizer=ImageNetPixels())
     """
 

@@ -24,6 +24,8 @@ class ClipWeights(keras.constraints.Constraint):
     Example:
 
     >>> layer = keras.layers.Dense(10, kernel_constraint=ClipWeights(0.01))
+    >>> ClipWeights(0.01)(ops.array([0.5, -0.002, -0.5]))
+    [0.0100, -0.0020, -0.0100]
 
     Reference:
         Arjovsky, Chintala and Bottou, "Wasserstein generative adversarial

@@ -67,10 +67,11 @@ class DCGAN(_GANOfImages):
 
     Example:
 
-    >>> gan = DCGAN((28, 28, 1))
-    >>> gan.fit(images, batch_size=64, epochs=20)
+    >>> images = np.random.uniform(-1, 1, (8, 8, 8, 1))
+    >>> gan = DCGAN((8, 8, 1), latent_dim=8, base=4)
+    >>> history = gan.fit(images, batch_size=4, epochs=2, verbose=0)
     >>> gan.generate(16, seed=0).shape
-    (16, 28, 28, 1)
+    (16, 8, 8, 1)
 
     Reference:
         Radford, Metz and Chintala, "Unsupervised representation learning with

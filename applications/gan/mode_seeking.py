@@ -37,8 +37,11 @@ class MADGAN(ReadyMade, MultiGeneratorGAN):
 
     Example:
 
-    >>> gan = MADGAN((28, 28, 1), num_generators=4)
-    >>> gan.fit(images, batch_size=64, epochs=20)
+    >>> images = np.random.uniform(-1, 1, (8, 8, 8, 1))
+    >>> gan = MADGAN((8, 8, 1), num_generators=4, latent_dim=8, base=4)
+    >>> history = gan.fit(images, batch_size=4, verbose=0)
+    >>> gan.generate(16).shape
+    (16, 8, 8, 1)
 
     Reference:
         Ghosh et al., "Multi-agent diverse generative adversarial networks",
@@ -118,8 +121,11 @@ class MRGAN(ReadyMade, ModeRegularizedGAN):
 
     Example:
 
-    >>> gan = MRGAN((28, 28, 1))
-    >>> gan.fit(images, batch_size=64, epochs=20)
+    >>> images = np.random.uniform(-1, 1, (8, 8, 8, 1))
+    >>> gan = MRGAN((8, 8, 1), latent_dim=8, base=4)
+    >>> history = gan.fit(images, batch_size=4, verbose=0)
+    >>> gan.generate(16).shape
+    (16, 8, 8, 1)
 
     Reference:
         Che et al., "Mode regularized generative adversarial networks", 2017.

@@ -54,10 +54,11 @@ class ProgressiveGAN(StagedGAN):
 
     Example:
 
-    >>> gan = ProgressiveGAN((64, 64, 3), latent_dim=128, base=1024)
-    >>> gan.fit(images, batch_size=16, epochs=20)  # 5 stages
+    >>> images = np.random.uniform(-1, 1, (4, 8, 8, 3))
+    >>> gan = ProgressiveGAN((8, 8, 3), latent_dim=8, base=16)
+    >>> history = gan.fit(images, batch_size=4, verbose=0)  # 2 stages
     >>> gan.generate(16).shape
-    (16, 64, 64, 3)
+    (16, 8, 8, 3)
 
     Reference:
         Karras et al., "Progressive growing of GANs for improved quality,

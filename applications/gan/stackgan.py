@@ -42,10 +42,12 @@ class StackGAN(StagedGAN):
 
     Example:
 
-    >>> gan = StackGAN((256, 256, 3), description_dim=1024)
-    >>> gan.fit(images, embeddings, batch_size=64, epochs=600)  # twice
-    >>> gan.generate(conditions=embeddings[:4]).shape
-    (4, 256, 256, 3)
+    >>> images = np.random.uniform(-1, 1, (4, 32, 32, 3))
+    >>> texts = np.random.normal(size=(4, 16))  # Embeddings of captions.
+    >>> gan = StackGAN((32, 32, 3), 16, condition_dim=8, base=4, blocks=1)
+    >>> history = gan.fit(images, texts, batch_size=4, verbose=0)  # 2 stages
+    >>> gan.generate(conditions=texts).shape
+    (4, 32, 32, 3)
 
     Reference:
         Zhang et al., "StackGAN: text to photo-realistic image synthesis with

@@ -44,10 +44,11 @@ class Pix2Pix(ReadyMade, ImageToImageGAN):
 
     Example:
 
-    >>> gan = Pix2Pix((256, 256, 3))
-    >>> gan.fit(maps, photographs, batch_size=1, epochs=200)
+    >>> maps, photographs = np.random.uniform(-1, 1, (2, 2, 32, 32, 3))
+    >>> gan = Pix2Pix((32, 32, 3), base=4, depth=2, patch_layers=1)
+    >>> history = gan.fit(maps, photographs, batch_size=1, verbose=0)
     >>> gan.generate(maps).shape
-    (10, 256, 256, 3)
+    (2, 32, 32, 3)
 
     Reference:
         Isola et al., "Image-to-image translation with conditional adversarial
@@ -127,10 +128,11 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
 
     Example:
 
-    >>> gan = CycleGAN((256, 256, 3))
-    >>> gan.fit(horses, zebras, batch_size=1, epochs=200)
+    >>> horses, zebras = np.random.uniform(-1, 1, (2, 2, 32, 32, 3))
+    >>> gan = CycleGAN((32, 32, 3), blocks=1, base=4, patch_layers=1)
+    >>> history = gan.fit(horses, zebras, batch_size=1, verbose=0)
     >>> gan.translate(horses).shape
-    (10, 256, 256, 3)
+    (2, 32, 32, 3)
 
     Reference:
         Zhu et al., "Unpaired image-to-image translation using cycle-consistent
@@ -218,11 +220,13 @@ class SRGAN(ReadyMade, ImageToImageGAN):
 
     Example:
 
-    >>> gan = SRGAN((96, 96, 3))
-    >>> gan.pretrain(small, large, batch_size=16, epochs=100)
-    >>> gan.fit(small, large, batch_size=16, epochs=100)
+    >>> large = np.random.uniform(-1, 1, (2, 32, 32, 3))
+    >>> small = large[:, ::4, ::4]
+    >>> gan = SRGAN((32, 32, 3), blocks=1, base=4)
+    >>> history = gan.pretrain(small, large, batch_size=2, verbose=0)
+    >>> history = gan.fit(small, large, batch_size=2, verbose=0)
     >>> gan.generate(small).shape
-    (100, 96, 96, 3)
+    (2, 32, 32, 3)
 
     Reference:
         Ledig et al., "Photo-realistic single image super-resolution using a

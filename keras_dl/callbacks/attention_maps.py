@@ -61,11 +61,16 @@ class AttentionMaps(keras.callbacks.Callback):
 
     Example:
 
-    >>> maps = AttentionMaps(
-    ...     ["3 May 2021"], ["2021-05-03"], "out/attention_{epoch:02d}.png",
-    ...     vocabulary=(sources, targets), gif="out/attention.gif",
+    >>> letters = keras_dl.text.CharacterVocabulary(list("abAB"))
+    >>> batches = keras_dl.text.TeacherForcingBatches(
+    ...     ["ab", "ba"], ["AB", "BA"], letters, letters, batch_size=2
     ... )
-    >>> model.fit(batches, epochs=10, callbacks=[maps])
+    >>> model = keras_dl.applications.Seq2Seq(letters.size, units=8)
+    >>> model.compile()
+    >>> maps = AttentionMaps(["ab"], ["AB"], "out/{epoch:02d}.png", letters)
+    >>> history = model.fit(batches, epochs=2, verbose=0, callbacks=[maps])
+    >>> sorted(path.name for path in pathlib.Path("out").iterdir())
+    ['01.png', '02.png']
 
     Reference:
         The pictures are those of Bahdanau, Cho and Bengio, "Neural machine
@@ -195,7 +200,8 @@ def draw_attention(
 
     Example:
 
-    >>> draw_attention([[0.9, 0.1], [0.2, 0.8]], ["a", "b"], ["A", "B"])
+    >>> weights = [[0.9, 0.1], [0.2, 0.8]]
+    >>> figure = draw_attention(weights, ["a", "b"], ["A", "B"], "map.png")
     """
     weights = ops.convert_to_numpy(weights)
     if weights.ndim == 2:

@@ -26,8 +26,10 @@ def draw_class_activation(images, maps, path=None, titles=None):
 
     Example:
 
+    >>> model = keras_dl.applications.VGG16(10, dense_units=(), base=4)
+    >>> images = np.random.uniform(size=(2, 32, 32, 3))
     >>> maps = model.class_activation(images)
-    >>> draw_class_activation(images, maps, "maps.png")
+    >>> figure = draw_class_activation(images, maps, "maps.png")
     """
     images, maps = map(ops.convert_to_numpy, (images, maps))
     if images.ndim != 4 or images.shape[:3] != maps.shape:

@@ -42,9 +42,10 @@ def draw_comparison(
 
     Example:
 
-    >>> draw_comparison(
-    ...     {"input": photos, "output": model.predict(photos)}, "pairs.png"
-    ... )
+    >>> photos = np.random.uniform(-1, 1, (3, 8, 8, 3))
+    >>> columns = {"input": photos, "mirrored": photos[:, :, ::-1]}
+    >>> draw_comparison(columns, "pairs.png").shape
+    (54, 99, 3)
     """
     if not isinstance(columns, dict) or not columns:
         raise ValueError(

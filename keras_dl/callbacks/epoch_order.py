@@ -20,15 +20,19 @@ class EpochOrder(keras.callbacks.Callback):
 
     Example: pass `shuffle=False`, as the batches shuffle by themselves.
 
-    ```python
-    batches = data.train.batches(32, shuffle=True)
-    model.fit(
-        batches,
-        epochs=10,
-        shuffle=False,
-        callbacks=[BackupAndRestore("backup"), EpochOrder(batches)],
-    )
-    ```
+    >>> batches = keras_dl.datasets.Batches(
+    ...     np.ones((8, 3)), np.ones((8, 1)), batch_size=4, shuffle=True
+    ... )
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> backup = keras.callbacks.BackupAndRestore("backup")
+    >>> history = model.fit(
+    ...     batches,
+    ...     epochs=3,
+    ...     shuffle=False,
+    ...     callbacks=[backup, EpochOrder(batches)],
+    ...     verbose=0,
+    ... )
     """
 
     def __init__(self, batches):

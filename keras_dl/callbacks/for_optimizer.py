@@ -29,10 +29,16 @@ class ForOptimizer(keras.callbacks.Callback):
 
     Example:
 
-    ```python
-    halve = keras.callbacks.LearningRateScheduler(lambda epoch, lr: lr / 2)
-    gan.fit(images, callbacks=[ForOptimizer("discriminator", halve)])
-    ```
+    >>> networks = keras_dl.applications.gan
+    >>> gan = keras_dl.training.GAN(
+    ...     networks.mlp_generator(8, 2), networks.mlp_discriminator(2)
+    ... )
+    >>> points, modes = keras_dl.datasets.ring_of_gaussians(64)
+    >>> halve = keras.callbacks.LearningRateScheduler(lambda epoch, lr: lr / 2)
+    >>> callback = ForOptimizer("discriminator", halve)
+    >>> history = gan.fit(points, epochs=2, callbacks=[callback], verbose=0)
+    >>> history.history["learning_rate_discriminator"]
+    [1.0e-04, 5.0e-05]
     """
 
     def __init__(self, name, callback):

@@ -97,11 +97,13 @@ def draw_interpolations(
 
     Example:
 
-    >>> noise = gan.sample_noise(10, seed=0)
+    >>> gan = keras_dl.applications.DCGAN((8, 8, 1), latent_dim=8, base=4)
+    >>> noise = gan.sample_noise(4, seed=0)
     >>> draw_interpolations(
     ...     lambda points: gan.generate(noise=points),
-    ...     noise[:5], noise[5:], path="walks.png",
-    ... )
+    ...     noise[:2], noise[2:], steps=5, path="walks.png",
+    ... ).shape
+    (17, 44, 1)
     """
     check_callable("generate", generate)
     check_integer("steps", steps, minimum=2)

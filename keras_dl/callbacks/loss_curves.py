@@ -30,8 +30,8 @@ def draw_losses(history, path=None, names=None):
 
     Example:
 
-    >>> history = gan.fit(images, epochs=20)
-    >>> draw_losses(history, "losses.png", ["g_loss", "d_loss"])
+    >>> history = {"g_loss": [0.7, 0.9], "d_loss": [1.4, 1.2]}  # Or of `fit`.
+    >>> figure = draw_losses(history, "losses.png", ["g_loss", "d_loss"])
     """
     logs, epochs = _by_epoch(history)
     if names is None:

@@ -46,15 +46,18 @@ class ModePlot(EpochPictures):
 
     Example:
 
-    ```python
-    plot = ModePlot(
-        lambda model: model.generate(1000, seed=0),
-        modes,
-        "out",
-        title=lambda points: f"{count_modes(points)} of 8 modes",
-    )
-    gan.fit(points, epochs=20, callbacks=[plot])
-    ```
+    >>> networks = keras_dl.applications.gan
+    >>> gan = keras_dl.training.GAN(
+    ...     networks.mlp_generator(8, 2), networks.mlp_discriminator(2)
+    ... )
+    >>> points, modes = keras_dl.datasets.ring_of_gaussians(64)
+    >>> def title(generated):
+    ...     metric = keras_dl.metrics.ModeCoverage(modes, std=0.02)
+    ...     return f"{metric(generated)['modes']:.0f} of 8 modes"
+    >>> plot = ModePlot(
+    ...     lambda model: model.generate(100, seed=0), modes, "out", title=title
+    ... )
+    >>> history = gan.fit(points, epochs=2, callbacks=[plot], verbose=0)
     """
 
     _stem = "modes"
@@ -109,7 +112,9 @@ def draw_modes(samples, modes, path=None, real=None, std=None, title=None):
 
     Example:
 
-    >>> draw_modes({"GAN": plain, "Unrolled GAN": unrolled}, modes, "ring.png")
+    >>> points, modes = keras_dl.datasets.ring_of_gaussians(64)
+    >>> panels = {"all": points, "half of them": points[points[:, 0] > 0]}
+    >>> figure = draw_modes(panels, modes, "ring.png")
     """
     if not isinstance(samples, dict) or not samples:
         raise ValueError(

@@ -51,11 +51,11 @@ class SampleGrid(EpochPictures):
 
     Example:
 
-    ```python
-    noise = gan.sample_noise(36, seed=0)
-    grid = SampleGrid(lambda model: model.generate(noise=noise), "out")
-    gan.fit(images, epochs=20, callbacks=[grid])
-    ```
+    >>> gan = keras_dl.applications.DCGAN((8, 8, 1), latent_dim=8, base=4)
+    >>> noise = gan.sample_noise(9, seed=0)
+    >>> grid = SampleGrid(lambda model: model.generate(noise=noise), "out")
+    >>> images = np.random.uniform(-1, 1, (8, 8, 8, 1))
+    >>> history = gan.fit(images, epochs=2, callbacks=[grid], verbose=0)
     """
 
     def __init__(

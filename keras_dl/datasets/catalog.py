@@ -90,14 +90,19 @@ def load(
     >>> data = keras_dl.datasets.load("digits", seed=0)
     >>> data.train.x.shape, data.validation.x.shape, data.test.x.shape
     ((1258, 64), (180, 64), (359, 64))
-    >>> model.fit(
+    >>> model = keras.Sequential([keras.layers.Dense(10)])
+    >>> model.compile("adam", keras_dl.losses.LabelSmoothedCrossentropy())
+    >>> history = model.fit(
     ...     data.train.batches(32, shuffle=True),
     ...     validation_data=data.validation.batches(32),
+    ...     verbose=0,
     ... )
 
     The whole text of Python's documentation:
 
-    >>> load("python_topics", validation=0, test=0).train.text
+    >>> text = load("python_topics", validation=0, test=0).train.text
+    >>> len(text) > 400_000
+    True
     """
     if name in offline.NAMES:
         _refuse_tfds_arguments(name, data_dir, download)

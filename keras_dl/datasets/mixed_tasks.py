@@ -32,11 +32,18 @@ class MixedTasks(keras.utils.PyDataset):
 
     Example:
 
+    >>> ids = np.ones((8, 5), "int32")
+    >>> topics = keras_dl.datasets.Batches(ids, np.arange(8) % 4, 4)
+    >>> pairs = keras_dl.datasets.Batches(ids, np.linspace(0, 1, 8), 4)
     >>> data = MixedTasks({"topic": topics, "similar": pairs})
-    >>> model = TaskModel(
-    ...     encoder, {"topic": Classification(4), "similar": Regression()}
-    ... )
-    >>> model.fit(data, epochs=3, shuffle=False)
+    >>> encoder = keras_dl.applications.BERT(10, 1, 16, 2, 32)
+    >>> heads = {
+    ...     "topic": keras_dl.heads.Classification(4),
+    ...     "similar": keras_dl.heads.Regression(),
+    ... }
+    >>> model = keras_dl.applications.TaskModel(encoder, heads)
+    >>> model.compile("adam")
+    >>> history = model.fit(data, shuffle=False, verbose=0)
 
     Reference:
         Liu et al., "Multi-task deep neural networks for natural language

@@ -28,10 +28,14 @@ class BeamSearch:
     Raises:
         ValueError: If an argument is not allowed.
 
-    Example:
+    Example: a model that counts: after an id comes the next one.
 
-    >>> search = BeamSearch(beams=4, length_penalty=0.6)
-    >>> keras_dl.generate(model, "am 3. Mai", vocabulary=v, search=search)
+    >>> model = keras.Sequential([keras.layers.Embedding(7, 7)])
+    >>> model.build((None, None))
+    >>> model.set_weights([np.roll(np.eye(7), 1, axis=1)])
+    >>> search = BeamSearch(beams=2, length_penalty=0.6)
+    >>> keras_dl.generate(model, [[1, 2]], 3, search=search)
+    [[3, 4, 5]]
 
     Reference:
         Wu et al., "Google's neural machine translation system", 2016, without

@@ -66,12 +66,18 @@ def generate(
             or leaves no room in the model's `max_length`; if an argument is
             not allowed; if a beam search is asked to stream.
 
-    Example:
+    Example: a model that knows the alphabet: after a letter comes the next.
 
-    >>> generate(model, "def ", 100, Sampling(0.8), vocabulary=vocabulary)
-    'main(args):'
-    >>> for piece in generate(model, "def ", stream=True, vocabulary=v):
-    ...     print(piece, end="")
+    >>> letters = keras_dl.text.CharacterVocabulary(list("abcdef"))
+    >>> model = keras.Sequential([keras.layers.Embedding(10, 10)])
+    >>> model.build((None, None))
+    >>> model.set_weights([np.roll(np.eye(10), 1, axis=1)])
+    >>> generate(model, "ab", 3, vocabulary=letters)
+    'cde'
+    >>> list(generate(model, "ab", 3, vocabulary=letters, stream=True))
+    ['c', 'd', 'e']
+    >>> generate(model, ["a", "b"], 2, Sampling(0.05), vocabulary=letters)
+    ['bc', 'cd']
     """
     max_new_tokens = check_integer("max_new_tokens", max_new_tokens, 1)
     search = _search(search)

@@ -20,9 +20,13 @@ class Greedy:
 
     Ties go to the smaller id, so the result is the same on every backend.
 
-    Example:
+    Example: a model that counts: after an id comes the next one.
 
-    >>> keras_dl.generate(model, [[5, 6]], search=Greedy())
+    >>> model = keras.Sequential([keras.layers.Embedding(7, 7)])
+    >>> model.build((None, None))
+    >>> model.set_weights([np.roll(np.eye(7), 1, axis=1)])
+    >>> keras_dl.generate(model, [[1, 2]], 3, search=Greedy())
+    [[3, 4, 5]]
     """
 
     rows_per_prompt = 1
@@ -84,10 +88,14 @@ class Sampling(Greedy):
     Raises:
         ValueError: If an argument is not allowed.
 
-    Example:
+    Example: a model that counts: after an id comes the next one.
 
-    >>> search = Sampling(temperature=0.8, top_p=0.9, seed=1)
-    >>> keras_dl.generate(model, "Once upon", vocabulary=v, search=search)
+    >>> model = keras.Sequential([keras.layers.Embedding(7, 7)])
+    >>> model.build((None, None))
+    >>> model.set_weights([np.roll(np.eye(7), 1, axis=1)])
+    >>> search = Sampling(temperature=0.05, top_p=0.9, seed=1)
+    >>> keras_dl.generate(model, [[1, 2]], 3, search=search)
+    [[3, 4, 5]]
 
     Reference:
         top-k: Fan, Lewis and Dauphin, "Hierarchical neural story generation",

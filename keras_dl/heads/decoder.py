@@ -61,18 +61,26 @@ class TransformerDecoder(TiedHead):
     Raises:
         ValueError: If an argument is not allowed.
 
-    Example:
+    Example: a decoder that is to write texts in capitals.
+
+    >>> v = keras_dl.text.CharacterVocabulary(list("abcABC"))
+    >>> batches = keras_dl.text.TeacherForcingBatches(
+    ...     ["ab", "cab", "abba"], ["AB", "CAB", "ABBA"], v, v, batch_size=3
+    ... )
+    >>> encoder = keras_dl.applications.BERT(v.size, 1, 16, 2, 32)
+    >>> writer = keras_dl.applications.TaskModel(encoder, TransformerDecoder())
+    >>> writer.compile(keras.optimizers.AdamW(1e-3))
+    >>> history = writer.fit(batches, verbose=0)
+    >>> text = keras_dl.generate(writer, "bc", 4, search="beam", vocabulary=v)
+    >>> isinstance(text, str)
+    True
+
+    One that was an objective of pre-training goes on as a writer:
 
     >>> objectives = {"fragment": TransformerDecoder()}
     >>> model = keras_dl.applications.TaskModel(encoder, objectives)
-    >>> model.compile(keras.optimizers.AdamW(1e-4))
-    >>> model.fit(batches)
-    >>> writer = keras_dl.applications.TaskModel(
-    ...     encoder, model.heads["fragment"]
-    ... )
-    >>> writer.compile(keras.optimizers.AdamW(1e-4))
-    >>> writer.fit(keras_dl.text.TeacherForcingBatches(*texts, v, v, 32))
-    >>> keras_dl.generate(writer, "a text", search="beam", vocabulary=v)
+    >>> head = model.heads["fragment"]
+    >>> writer = keras_dl.applications.TaskModel(encoder, head)
 
     Reference:
         Song et al., "MASS: Masked Sequence to Sequence Pre-training for

@@ -33,10 +33,22 @@ class AlignedEntities(TiedHead):
 
     Example:
 
-    >>> model = keras_dl.applications.TaskModel(
-    ...     encoder,
-    ...     {"masked_tokens": MaskedTokens(), "entities": AlignedEntities()},
+    >>> encoder = keras_dl.applications.BERT(
+    ...     30, 1, 16, 2, 32,
+    ...     entity_stream=keras_dl.layers.EntityStream(5, 8, 2, 1),
     ... )
+    >>> heads = {
+    ...     "masked_tokens": keras_dl.heads.MaskedTokens(),
+    ...     "entities": AlignedEntities(),
+    ... }
+    >>> model = keras_dl.applications.TaskModel(encoder, heads)
+    >>> x = {
+    ...     "token_ids": np.array([[2, 7, 9, 3]]),
+    ...     "entity_ids": np.array([[-1, 4, -1, -1]]),
+    ...     "entity_candidates": np.array([[0, 4]]),
+    ... }
+    >>> {name: logits.shape for name, logits in model(x).items()}
+    {'masked_tokens': (1, 4, 30), 'entities': (1, 4, 2)}
 
     Reference:
         Zhang et al., "ERNIE: enhanced language representation with

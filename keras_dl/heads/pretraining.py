@@ -73,9 +73,14 @@ class MaskedTokens(TiedHead):
 
     Example:
 
+    >>> encoder = keras_dl.applications.BERT(100, 2, 16, 2, 32)
     >>> model = keras_dl.applications.TaskModel(
     ...     encoder, {"masked_tokens": MaskedTokens()}
     ... )
+    >>> ids, places = np.ones((2, 8), "int32"), np.array([[3, 5], [2, 0]])
+    >>> x = {"token_ids": ids, "masked_positions": places}
+    >>> model(x)["masked_tokens"].shape
+    (2, 2, 100)
 
     Reference:
         Devlin et al., "BERT", 2019.
@@ -124,9 +129,19 @@ class SpanBoundary(TiedHead):
 
     Example:
 
-    >>> objectives = {
-    ...     "masked_tokens": MaskedTokens(), "span_boundary": SpanBoundary()
+    >>> encoder = keras_dl.applications.BERT(100, 2, 16, 2, 32)
+    >>> model = keras_dl.applications.TaskModel(
+    ...     encoder,
+    ...     {"masked_tokens": MaskedTokens(), "span_boundary": SpanBoundary()},
+    ... )
+    >>> x = {
+    ...     "token_ids": np.ones((1, 8), "int32"),
+    ...     "span_left": np.array([[2, 2]]),  # Of a span at 3 and 4.
+    ...     "span_right": np.array([[5, 5]]),
+    ...     "span_offset": np.array([[0, 1]]),
     ... }
+    >>> model(x)["span_boundary"].shape
+    (1, 2, 100)
 
     Reference:
         Joshi et al., "SpanBERT", 2020. As in its code, the decoder is tied to

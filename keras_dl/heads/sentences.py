@@ -37,6 +37,8 @@ class Classification(PooledHead):
 
     >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
     >>> model = keras_dl.applications.TaskModel(encoder, Classification(3))
+    >>> model(np.ones((2, 16), "int32")).shape
+    (2, 3)
 
     Reference:
         Devlin et al., "BERT", 2019.
@@ -77,7 +79,10 @@ class Regression(PooledHead):
 
     Example:
 
+    >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
     >>> model = keras_dl.applications.TaskModel(encoder, Regression())
+    >>> model(np.ones((2, 16), "int32")).shape
+    (2, 1)
 
     Reference:
         Devlin et al., "BERT", 2019, on STS-B.
@@ -119,6 +124,7 @@ class MultipleChoice(PooledHead):
 
     Example:
 
+    >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
     >>> model = keras_dl.applications.TaskModel(encoder, MultipleChoice())
     >>> model(np.ones((2, 4, 16), "int32")).shape
     (2, 4)

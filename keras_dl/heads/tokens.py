@@ -34,7 +34,10 @@ class Tagging(Head):
 
     Example:
 
+    >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
     >>> model = keras_dl.applications.TaskModel(encoder, Tagging(9))
+    >>> model(np.ones((2, 16), "int32")).shape
+    (2, 16, 9)
 
     Reference:
         Devlin et al., "BERT", 2019, on CoNLL-2003.
@@ -97,6 +100,7 @@ class SpanAnswer(Head):
 
     Example:
 
+    >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
     >>> model = keras_dl.applications.TaskModel(encoder, SpanAnswer())
     >>> model(np.ones((2, 16), "int32")).shape
     (2, 2, 16)

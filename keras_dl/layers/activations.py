@@ -24,6 +24,10 @@ def gelu_tanh(x):
     Example:
 
     >>> layer = keras_dl.layers.Dense(4, activation=keras_dl.layers.gelu_tanh)
+    >>> layer(np.ones((2, 3))).shape
+    (2, 4)
+    >>> gelu_tanh(ops.array([-1.0, 0.0, 1.0]))
+    [-0.1588, 0.0000, 0.8412]
 
     Reference:
         Hendrycks and Gimpel, "Gaussian error linear units", 2016.

@@ -219,13 +219,18 @@ class EntityStream(keras.Layer):
     Raises:
         ValueError: If an argument is not allowed.
 
-    Example:
+    Example: an encoder of two blocks, of which the last one reads entities.
+    `BERT.from_hugging_face` takes an `entity_stream`, too.
 
-    >>> stream = EntityStream.of_vectors(vectors)
-    >>> encoder = keras_dl.applications.BERT.from_hugging_face(
-    ...     "bert-base-uncased", entity_stream=stream
+    >>> vectors = np.random.normal(size=(3, 8))  # Of 3 entities.
+    >>> stream = EntityStream.of_vectors(vectors, num_heads=2, num_layers=1)
+    >>> encoder = keras_dl.applications.BERT(
+    ...     30, 2, 16, 2, 32, entity_stream=stream
     ... )
-    >>> encoder({"token_ids": ids, "entity_ids": entity_ids})
+    >>> ids, entity_ids = np.array([[2, 7, 9, 3]]), np.array([[-1, 0, -1, -1]])
+    >>> outputs = encoder({"token_ids": ids, "entity_ids": entity_ids})
+    >>> outputs["sequence_output"].shape
+    (1, 4, 16)
 
     Reference:
         Zhang et al., "ERNIE: enhanced language representation with

@@ -26,10 +26,10 @@ class FadeIn(keras.Layer):
 
     >>> fade = keras_dl.layers.FadeIn()
     >>> fade([np.zeros(2), np.ones(2)])
-    [0. 0.]
-    >>> fade.alpha.assign(0.25)
+    [0., 0.]
+    >>> _ = fade.alpha.assign(0.25)
     >>> fade([np.zeros(2), np.ones(2)])
-    [0.25 0.25]
+    [0.25, 0.25]
 
     Reference:
         Karras et al., "Progressive growing of GANs for improved quality,

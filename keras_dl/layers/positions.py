@@ -36,7 +36,7 @@ class SinusoidPositions(keras.Layer):
     Example:
 
     >>> keras_dl.layers.SinusoidPositions()(np.zeros((1, 2, 4)))
-    [[[0, 1, 0, 1], [0.841, 0.540, 0.010, 1.000]]]
+    [[[0.000, 1.000, 0.000, 1.000], [0.841, 0.540, 0.010, 1.000]]]
 
     Reference:
         Vaswani et al., "Attention is all you need", 2017: interleaved. Its

@@ -222,6 +222,11 @@ def fast_recurrent(model):
 
     >>> model = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(8)])
     >>> fast = keras_dl.layers.fast_recurrent(model)
+    >>> type(fast.layers[0]) is keras_dl.layers.LSTM
+    True
+    >>> x = np.ones((2, 5, 3))
+    >>> np.allclose(fast.predict(x, verbose=0), model.predict(x, verbose=0))
+    True
     """
     if not isinstance(model, keras.Sequential) and not _is_functional(model):
         raise ValueError(

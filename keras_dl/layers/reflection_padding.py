@@ -40,8 +40,8 @@ class ReflectionPadding2D(keras.Layer):
     Example:
 
     >>> x = np.arange(4.0).reshape(1, 1, 4, 1)
-    >>> keras_dl.layers.ReflectionPadding2D((0, 2))(x).flatten()
-    [2, 1, 0, 1, 2, 3, 2, 1]
+    >>> keras_dl.layers.ReflectionPadding2D((0, 2))(x)[0, 0, :, 0]
+    [2., 1., 0., 1., 2., 3., 2., 1.]
     """
 
     def __init__(self, padding=1, data_format=None, **kwargs):

@@ -294,7 +294,7 @@ def adversarial(identifier):
     Example:
 
     >>> adversarial("wasserstein")
-    <keras_dl.losses.adversarial.WassersteinLoss object>
+    <keras_dl.losses.adversarial.WassersteinLoss object at 0x...>
     """
     if isinstance(identifier, AdversarialLoss):
         return identifier

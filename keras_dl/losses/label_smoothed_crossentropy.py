@@ -69,12 +69,16 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
 
     Example:
 
-    >>> loss = LabelSmoothedCrossentropy(label_smoothing=0.1, ignore_class=0)
-    >>> model.compile(optimizer="adam", loss=loss)
-
     >>> logits = np.array([[2.0, 1.0, 0.0, -1.0, 0.5]])
     >>> LabelSmoothedCrossentropy(0.1)([0], logits)
-    0.7244379
+    0.7244
+
+    In training, with 0 as the padding:
+
+    >>> loss = LabelSmoothedCrossentropy(label_smoothing=0.1, ignore_class=0)
+    >>> model = keras.Sequential([keras.layers.Dense(5)])
+    >>> model.compile(optimizer="adam", loss=loss)
+    >>> history = model.fit(logits, np.array([3]), verbose=0)
 
     Reference:
         Szegedy et al., "Rethinking the Inception Architecture for Computer

@@ -61,10 +61,15 @@ class GradientPenalty(Penalty):
     Raises:
         ValueError: If `weight` or `target` is not a positive number.
 
-    Example: the critic's loss.
+    Example: the loss of a critic whose slope is 3 everywhere.
 
-    >>> loss = WassersteinLoss().discriminator(critic(real), critic(fake))
-    >>> loss += GradientPenalty(10.0)(critic, real, fake, seed)
+    >>> critic = lambda images: 3 * ops.mean(images, axis=(1, 2, 3))
+    >>> real, fake = ops.ones((2, 1, 1, 1)), ops.zeros((2, 1, 1, 1))
+    >>> loss = keras_dl.losses.WassersteinLoss()
+    >>> score = loss.discriminator(critic(real), critic(fake))
+    >>> seed = keras.random.SeedGenerator(0)
+    >>> score, GradientPenalty(10.0)(critic, real, fake, seed)
+    (-3.0, 40.0)
 
     Reference:
         Gulrajani et al., "Improved training of Wasserstein GANs", 2017. Where

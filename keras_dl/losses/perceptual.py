@@ -34,9 +34,15 @@ class PerceptualLoss(keras.losses.Loss):
         ValueError: If `model` is not a built Keras model, or has `features`
             and `layers` are not given.
 
-    Example:
+    Example: `features` of a small network; SRGAN takes `"block5_conv4"` of
+    VGG19 as it is trained on ImageNet.
 
+    >>> vgg = keras_dl.applications.VGG16(10, dense_units=(8,), base=4)
+    >>> images = np.random.uniform(size=(2, 32, 32, 3))
+    >>> vgg.build(images.shape)
     >>> loss = PerceptualLoss(vgg, ["block5_conv3"], scale=0.006)
+    >>> loss(images, images)
+    0.0
 
     Reference:
         Johnson, Alahi and Fei-Fei, "Perceptual losses for real-time style

@@ -40,7 +40,7 @@ class BinaryF1(Ratio):
     >>> metric = BinaryF1()
     >>> metric.update_state([1, 1, 0], [[0.1, 0.9], [0.8, 0.2], [0.7, 0.3]])
     >>> metric.result()
-    0.6666667
+    0.6667
 
     Where it differs: `keras.metrics.F1Score` takes targets of the shape of the
     predictions, one-hot for two classes; for one sigmoid output it is the one

@@ -44,7 +44,7 @@ class PearsonCorrelation(keras.metrics.Metric):
     >>> metric = PearsonCorrelation()
     >>> metric.update_state([1.0, 2.0, 3.0], [[1.0], [2.0], [5.0]])
     >>> metric.result()
-    0.9607689
+    0.9608
 
     Reference:
         Chan, Golub and LeVeque, "Updating Formulae and a Pairwise Algorithm

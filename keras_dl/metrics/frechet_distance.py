@@ -61,14 +61,15 @@ class FrechetDistance(keras.metrics.Metric):
         ValueError: If an argument is not allowed, the shapes do not fit, or
             both `real` and `fake` are `None`.
 
-    Example:
+    Example: of each image the first two pixels are its features.
 
-    >>> metric = FrechetDistance(feature_model)
-    >>> for images in dataset:
-    ...     metric.update_state(real=images)
-    >>> metric.update_state(fake=generator.predict(noise))
+    >>> metric = FrechetDistance(lambda images: images[:, 0, :2, 0], 2)
+    >>> images = np.random.RandomState(0).normal(size=(100, 8, 8, 1))
+    >>> for batch in np.split(images, 5):
+    ...     metric.update_state(real=batch)
+    >>> metric.update_state(fake=images + 1.0)
     >>> metric.result()
-    12.3
+    2.000
 
     **Saving.** The config of a metric has no place for weights: it leaves a
     feature model with weights out, and what is made from it asks for one.

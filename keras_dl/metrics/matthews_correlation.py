@@ -52,7 +52,7 @@ class MatthewsCorrelation(Sums):
     >>> metric = MatthewsCorrelation()
     >>> metric.update_state([1, 1, 1, 0], [1, 0, 1, 1])
     >>> metric.result()
-    -0.3333333
+    -0.3333
 
     Reference:
         Matthews, "Comparison of the predicted and observed secondary structure

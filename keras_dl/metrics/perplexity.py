@@ -42,11 +42,19 @@ class Perplexity(Ratio):
     Example:
 
     >>> metric = Perplexity(ignore_class=0)
-    >>> model.compile(loss=loss, metrics=[metric])
-
     >>> metric.update_state([[1, 2, 0]], np.zeros((1, 3, 4)))
     >>> metric.result()
     4.0
+
+    In training:
+
+    >>> model = keras.Sequential([keras.layers.Embedding(4, 4)])
+    >>> loss = keras_dl.losses.LabelSmoothedCrossentropy(ignore_class=0)
+    >>> model.compile(loss=loss, metrics=[Perplexity(ignore_class=0)])
+    >>> ids = np.array([[3, 1, 2, 0]])
+    >>> history = model.fit(ids[:, :-1], ids[:, 1:], verbose=0)
+    >>> sorted(history.history)
+    ['loss', 'perplexity']
 
     Reference:
         Jelinek, Mercer, Bahl and Baker, "Perplexity - a measure of the

@@ -41,7 +41,11 @@ class StructuralSimilarity(Ratio):
     Example:
 
     >>> metric = StructuralSimilarity(max_value=255)
+    >>> model = keras.Sequential([keras.layers.Conv2D(1, 1)])
     >>> model.compile(loss="mse", metrics=[metric])
+    >>> images = np.random.uniform(0, 255, (2, 16, 16, 1))
+    >>> sorted(model.evaluate(images, images, verbose=0, return_dict=True))
+    ['loss', 'structural_similarity']
 
     Reference:
         Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From
@@ -110,10 +114,15 @@ def ssim(y_true, y_pred, max_value=1.0, size=11, sigma=1.5, k1=0.01, k2=0.03):
 
     Example:
 
+    >>> images = np.random.uniform(size=(4, 16, 16, 3))
     >>> ssim(images, images)
-    array([1., 1., 1., 1.], dtype=float32)
+    [1., 1., 1., 1.]
 
+    As a loss:
+
+    >>> model = keras.Sequential([keras.layers.Conv2D(3, 1)])
     >>> model.compile(loss=lambda y_true, y_pred: 1 - ssim(y_true, y_pred))
+    >>> history = model.fit(images, images, verbose=0)
 
     Reference:
         Wang, Bovik, Sheikh and Simoncelli, "Image Quality Assessment: From

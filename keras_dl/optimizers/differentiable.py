@@ -29,15 +29,18 @@ class DifferentiableUpdate:
             clips gradients, decays weights, averages weights, accumulates
             gradients, `amsgrad`, `centered`, or momentum in RMSprop.
 
-    Example: a step of gradient descent that is differentiated.
+    Example: a step of gradient descent that is differentiated, by where it
+    began: w' = w - 0.1 * 2 w, and the loss after it is w'^2.
 
-    ```python
-    update = DifferentiableUpdate(keras.optimizers.SGD(0.1))
-    state = update.initial_state(values)
-    values, state = update(values, gradients, state)
-    with keras_dl.substitute(variables, values):
-        loss = loss_fn()
-    ```
+    >>> weight = keras.Variable(0.0)
+    >>> update = DifferentiableUpdate(keras.optimizers.SGD(0.1))
+    >>> def loss_after(value):
+    ...     state = update.initial_state([value])
+    ...     values, state = update([value], [2 * value], state)
+    ...     with keras_dl.substitute([weight], values):
+    ...         return ops.square(weight)
+    >>> keras_dl.grad(loss_after)(ops.array(3.0))  # 2 * 0.8^2 * 3
+    3.84
     """
 
     def __init__(self, optimizer):

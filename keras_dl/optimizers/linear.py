@@ -33,6 +33,8 @@ class WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):
 
     >>> schedule = WarmupLinear(1e-4, total_steps=10_000, warmup_steps=1_000)
     >>> optimizer = keras.optimizers.AdamW(schedule)
+    >>> [float(schedule(step)) for step in (499, 999, 9_999)]
+    [5.0e-05, 1.0e-04, 0.0]
 
     Reference:
         Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers
@@ -98,9 +100,11 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
 
     Example:
 
-    >>> epochs = 100 * len(batches)
-    >>> schedule = ConstantThenLinear(2e-4, epochs, decay_steps=epochs)
+    >>> steps = 100 * 50  # 100 epochs of 50 batches.
+    >>> schedule = ConstantThenLinear(2e-4, steps, decay_steps=steps)
     >>> optimizer = keras.optimizers.Adam(schedule, beta_1=0.5)
+    >>> [float(schedule(step)) for step in (0, steps, 3 * steps // 2)]
+    [2.0e-04, 2.0e-04, 1.0e-04]
 
     Reference:
         Zhu et al., "Unpaired Image-to-Image Translation using Cycle-Consistent

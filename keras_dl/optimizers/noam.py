@@ -29,12 +29,12 @@ class Noam(keras.optimizers.schedules.LearningRateSchedule):
 
     Example:
 
+    >>> schedule = Noam(d_model=512)
     >>> optimizer = keras.optimizers.Adam(
-    ...     Noam(d_model=512), beta_1=0.9, beta_2=0.98, epsilon=1e-9
+    ...     schedule, beta_1=0.9, beta_2=0.98, epsilon=1e-9
     ... )
-
-    >>> Noam(d_model=512)(3999)
-    0.0006987712
+    >>> float(schedule(0)), float(schedule(3999))
+    (1.747e-07, 6.988e-04)
 
     Reference:
         Vaswani et al., "Attention Is All You Need", 2017, section 5.3. The

@@ -84,11 +84,15 @@ class ParameterGroups(keras.optimizers.Optimizer):
     Example: the rate falls by 0.9 from layer to layer; for 100 updates only
     the heads are trained, then one more layer each 100 updates.
 
-    >>> model = keras_dl.applications.TaskModel(encoder, heads)
-    >>> groups = layer_groups(model)
-    >>> rates = gradual_unfreezing(layerwise_rates(groups, 0.9), every=100)
+    >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
+    >>> head = keras_dl.heads.Classification(2)
+    >>> model = keras_dl.applications.TaskModel(encoder, head)
+    >>> groups = keras_dl.optimizers.layer_groups(model)
+    >>> rates = keras_dl.optimizers.layerwise_rates(groups, 0.9)
+    >>> rates = keras_dl.optimizers.gradual_unfreezing(rates, every=100)
     >>> optimizer = keras.optimizers.AdamW(3e-5)
     >>> model.compile(ParameterGroups(optimizer, groups, rates))
+    >>> history = model.fit(np.ones((4, 8)), np.zeros(4), verbose=0)
 
     Reference:
         Howard and Ruder, "Universal language model fine-tuning for text

@@ -137,18 +137,26 @@ def load(
             prepared the data and `download` is `False`.
         ImportError: If TensorFlow Datasets is needed and not installed.
 
-    Example:
+    Example: files as GLUE has them, with one line each. For an encoder with
+    the weights of a model of Hugging Face, give its folder in place of the
+    vocabulary, and to `BERT.from_hugging_face`.
 
-    >>> encoder = keras_dl.applications.BERT.from_hugging_face("bert")
-    >>> data = keras_dl.tasks.load("glue/mrpc", "bert", files="glue/MRPC")
+    >>> row = '{"sentence1": "a", "sentence2": "b", "label": 0}'
+    >>> for name in ("train.jsonl", "dev.jsonl"):
+    ...     with open(name, "w") as file:
+    ...         print(row, file=file)
+    >>> words = keras_dl.text.WordVocabulary(["a", "b"])
+    >>> splits = ["train", "validation"]
+    >>> data = load("glue/mrpc", words, 16, files=".", splits=splits)
+    >>> encoder = keras_dl.applications.BERT(words.size, 1, 16, 2, 32)
     >>> model = keras_dl.applications.TaskModel(encoder, data.head())
     >>> model.compile(
     ...     keras.optimizers.AdamW(3e-5), weighted_metrics=data.metrics()
     ... )
-    >>> model.fit(
+    >>> history = model.fit(
     ...     data["train"].batches(32, shuffle=True),
     ...     validation_data=data["validation"].batches(32),
-    ...     epochs=3,
+    ...     verbose=0,
     ... )
 
     Reference:

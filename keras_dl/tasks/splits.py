@@ -20,13 +20,19 @@ class TaskSplit:
 
     Example:
 
-    >>> data = keras_dl.tasks.load("glue/mrpc", vocabulary, files="MRPC")
-    >>> model.fit(data["train"].batches(32, shuffle=True), epochs=3)
-    >>> logits = data["validation"].logits(model)
-    >>> data["validation"].scores(logits)
-    {'accuracy': 0.84, 'f1': 0.89}
-    >>> data["test"].predictions(data["test"].logits(model))[:2]
-    ['equivalent', 'not_equivalent']
+    >>> with open("dev.jsonl", "w") as file:
+    ...     print('{"sentence1": "a", "sentence2": "b", "label": 1}', file=file)
+    >>> words = keras_dl.text.WordVocabulary(["a", "b"])
+    >>> splits = keras_dl.tasks.load(
+    ...     "glue/mrpc", words, files=".", splits=["validation"]
+    ... )
+    >>> split = splits["validation"]
+    >>> encoder = keras_dl.applications.BERT(words.size, 1, 16, 2, 32)
+    >>> model = keras_dl.applications.TaskModel(encoder, splits.head())
+    >>> split.logits(model).shape
+    (1, 2)
+    >>> split.scores([[0.1, 0.9]]), split.predictions([[0.1, 0.9]])
+    ({'accuracy': 1.0, 'f1': 1.0}, ['equivalent'])
     """
 
     options = ()  # Names of further arguments that `load` takes for the kind.

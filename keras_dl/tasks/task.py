@@ -87,12 +87,17 @@ class Task:
     >>> task = Task(
     ...     "reviews",
     ...     "classification",
-    ...     files={"train": ("train.tsv",), "test": ("test.tsv",)},
+    ...     files={"train": ("train.csv",)},
     ...     texts=("review",),
     ...     label="stars",
     ...     labels=("1", "2", "3", "4", "5"),
     ... )
-    >>> data = keras_dl.tasks.load(task, vocabulary, files="reviews")
+    >>> with open("train.csv", "w") as file:
+    ...     for row in ("review,stars", "very good,5"):
+    ...         print(row, file=file)
+    >>> words = keras_dl.text.WordVocabulary(["very", "good"])
+    >>> keras_dl.tasks.load(task, words, files=".")["train"].targets
+    array([4], dtype=int32)
     """
 
     name: str

@@ -54,10 +54,17 @@ class AttentionPatterns(BatchPart):
 
     Example:
 
-    >>> patterns = AttentionPatterns()
-    >>> batches = MaskedBatches(packed, masking, vocabulary, extras=[patterns])
+    >>> vocabulary = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> masking = keras_dl.text.TokenMasking(vocabulary)
+    >>> patterns = AttentionPatterns({"left_to_right": 1})
+    >>> batches = keras_dl.text.MaskedBatches(
+    ...     np.array([[2, 5, 6, 7, 3]]), masking, vocabulary, extras=[patterns]
+    ... )
+    >>> x, y = batches[0]
+    >>> x["attention_pattern"], x["segment_ids"]
+    (array([1], dtype=int32), array([[2, 2, 2, 2, 2]], dtype=int32))
     >>> encoder = keras_dl.applications.BERT(
-    ...     vocabulary.size, num_segments=patterns.num_segments
+    ...     vocabulary.size, 1, 16, 2, 32, num_segments=patterns.num_segments
     ... )
 
     Reference:

@@ -54,13 +54,17 @@ class EntityAlignments(BatchPart):
         ValueError: If an argument is not allowed, or `num_candidates` is less
             than the number of different entities in a row.
 
-    Example:
+    Example: entity 0 at the first token of a text, and entity 4 at the third.
 
-    >>> entities = EntityAlignments(entity_ids)
-    >>> batches = MaskedBatches(packed, masking, vocabulary, extras=[entities])
+    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> masking = keras_dl.text.TokenMasking(words)
+    >>> entities = EntityAlignments([[-1, 0, -1, 4, -1]], num_candidates=3)
+    >>> batches = keras_dl.text.MaskedBatches(
+    ...     np.array([[2, 5, 6, 7, 3]]), masking, words, extras=[entities]
+    ... )
     >>> x, y = batches[0]
-    >>> x["entity_ids"].shape, y["entities"].shape
-    ((32, 128), (32, 4))
+    >>> x["entity_candidates"].tolist(), y["entities"].tolist()
+    ([[0, 4, -1]], [[0, 1]])
 
     Reference:
         Zhang et al., "ERNIE: enhanced language representation with

@@ -46,15 +46,18 @@ class FragmentDecoding(BatchPart):
 
     Example:
 
-    >>> batches = MaskedBatches(
-    ...     packed,
-    ...     FragmentMasking(vocabulary),
-    ...     vocabulary,
-    ...     extras=[FragmentDecoding(vocabulary)],
+    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> batches = keras_dl.text.MaskedBatches(
+    ...     np.array([[2, 5, 6, 7, 6, 3]]),
+    ...     keras_dl.text.FragmentMasking(words, mask=1.0, random=0.0),
+    ...     words,
+    ...     extras=[FragmentDecoding(words)],
     ... )
     >>> x, y = batches[0]
-    >>> x["decoder_ids"].shape, y["fragment"].shape
-    ((32, 64), (32, 64))
+    >>> x["token_ids"].tolist(), x["decoder_ids"].tolist()
+    ([[2, 4, 4, 7, 6, 3]], [[2, 5, 0]])
+    >>> y["fragment"].tolist()
+    [[5, 6, 0]]
 
     Reference:
         Song et al., "MASS: Masked Sequence to Sequence Pre-training for

@@ -76,11 +76,14 @@ class MaskedBatches(Batches):
 
     Example:
 
-    >>> packed = pack_full_sentences(documents, vocabulary, length=128)
-    >>> batches = MaskedBatches(packed, TokenMasking(vocabulary), vocabulary)
+    >>> vocabulary = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> masking = keras_dl.text.TokenMasking(vocabulary)
+    >>> documents = [[vocabulary.encode("a b c " * 20)]] * 4
+    >>> packed = keras_dl.text.pack_full_sentences(documents, vocabulary, 32)
+    >>> batches = MaskedBatches(packed, masking, vocabulary, batch_size=4)
     >>> x, y = batches[0]
     >>> x["token_ids"].shape, y["masked_tokens"].shape
-    ((32, 128), (32, 20))
+    ((4, 32), (4, 5))
 
     Reference:
         Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers

@@ -53,8 +53,8 @@ class Masking:
 
     Example:
 
-    >>> vocabulary = WordVocabulary(["a", "b"], special_tokens=["[MASK]"])
-    >>> masking = TokenMasking(vocabulary, rate=0.5, mask=1.0, random=0.0)
+    >>> words = keras_dl.text.WordVocabulary(["a", "b"], ["[MASK]"])
+    >>> masking = TokenMasking(words, rate=0.5, mask=1.0, random=0.0)
     >>> ids, generator = np.array([[2, 5, 6, 3]]), np.random.RandomState(0)
     >>> masked_ids, chosen = masking(ids, generator)
     >>> masked_ids.tolist(), chosen.tolist()
@@ -205,8 +205,12 @@ class TokenMasking(Masking):
 
     Example:
 
-    >>> masking = TokenMasking(vocabulary)
+    >>> words = keras_dl.text.WordVocabulary(["a", "b"], ["[MASK]"])
+    >>> masking = TokenMasking(words, rate=0.25)
+    >>> ids = np.array([[2, 5, 6, 5, 6, 5, 6, 5, 6, 3]])
     >>> masked_ids, chosen = masking(ids, np.random.RandomState(0))
+    >>> int(chosen.sum())  # Of 8.
+    2
 
     Reference:
         Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers

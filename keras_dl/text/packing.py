@@ -19,7 +19,8 @@ class Packed(NamedTuple):
 
     Example:
 
-    >>> packed = pack_full_sentences([[[4, 5], [6]]], vocabulary, length=6)
+    >>> letters = keras_dl.text.WordVocabulary(list("abcdefg"))
+    >>> packed = pack_full_sentences([[[4, 5], [6]]], letters, length=6)
     >>> packed.token_ids.tolist(), packed.labels
     ([[2, 4, 5, 6, 3, 0]], None)
     """
@@ -54,8 +55,9 @@ def pack_full_sentences(documents, vocabulary, length):
 
     Example:
 
+    >>> letters = keras_dl.text.WordVocabulary(list("abcdefg"))
     >>> documents = [[[4, 5], [6]], [[7], [8, 9, 10]]]
-    >>> pack_full_sentences(documents, vocabulary, length=8).token_ids.tolist()
+    >>> pack_full_sentences(documents, letters, length=8).token_ids.tolist()
     [[2, 4, 5, 6, 3, 7, 3, 0], [2, 8, 9, 10, 3, 0, 0, 0]]
 
     Reference:
@@ -88,8 +90,9 @@ def pack_document_sentences(documents, vocabulary, length):
 
     Example:
 
+    >>> letters = keras_dl.text.WordVocabulary(list("abcdefg"))
     >>> documents = [[[4, 5], [6]], [[7], [8, 9, 10]]]
-    >>> packed = pack_document_sentences(documents, vocabulary, length=8)
+    >>> packed = pack_document_sentences(documents, letters, length=8)
     >>> packed.token_ids.tolist()
     [[2, 4, 5, 6, 3, 0, 0, 0], [2, 7, 8, 9, 10, 3, 0, 0]]
 

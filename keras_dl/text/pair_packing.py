@@ -46,9 +46,10 @@ def pack_pairs(
 
     Example:
 
-    >>> packed = pack_pairs([[[4, 5], [6]], [[7, 8]]], vocabulary, length=8)
-    >>> packed.token_ids.shape[1], packed.labels.dtype
-    (8, dtype('int32'))
+    >>> letters = keras_dl.text.WordVocabulary(list("abcdefg"))
+    >>> packed = pack_pairs([[[4, 5], [6]], [[7, 8]]], letters, length=8)
+    >>> packed.token_ids.tolist(), packed.labels.tolist()
+    ([[2, 4, 5, 3, 6, 3, 0, 0], [2, 7, 8, 3, 6, 3, 0, 0]], [0, 1])
 
     Reference:
         Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers
@@ -108,7 +109,8 @@ def pack_ordered_pairs(documents, vocabulary, length, seed=0, short_share=0.1):
 
     Example:
 
-    >>> packed = pack_ordered_pairs([[[4, 5], [6]]], vocabulary, length=8)
+    >>> letters = keras_dl.text.WordVocabulary(list("abcdefg"))
+    >>> packed = pack_ordered_pairs([[[4, 5], [6]]], letters, length=8)
     >>> packed.token_ids.tolist(), packed.labels.tolist()
     ([[2, 4, 5, 3, 6, 3, 0, 0]], [0])
 

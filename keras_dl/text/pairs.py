@@ -39,10 +39,10 @@ def encode_pairs(firsts, seconds, vocabulary, max_length, separators=1):
 
     Example:
 
-    >>> words = WordVocabulary(["is", "it", "late", "yes"])
+    >>> words = keras_dl.text.WordVocabulary(["is", "it", "late", "yes"])
     >>> rows = encode_pairs(["is it late"], ["yes yes"], words, max_length=7)
-    >>> rows["token_ids"], rows["segment_ids"]
-    ([array([2, 4, 5, 3, 7, 7, 3])], [array([0, 0, 0, 0, 1, 1, 1])])
+    >>> rows["token_ids"][0].tolist(), rows["segment_ids"][0].tolist()
+    ([2, 4, 5, 3, 7, 7, 3], [0, 0, 0, 0, 1, 1, 1])
 
     Reference:
         Devlin et al., "BERT", 2019, and its code for classification.

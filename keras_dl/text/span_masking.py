@@ -97,7 +97,8 @@ class NGramMasking(_PhraseMasking):
 
     Example:
 
-    >>> NGramMasking(vocabulary).probabilities.round(4)
+    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> NGramMasking(words).probabilities.round(4)
     array([0.5455, 0.2727, 0.1818])
 
     Reference:
@@ -155,9 +156,14 @@ class SpanMasking(_PhraseMasking):
 
     Example:
 
-    >>> SpanMasking(vocabulary).probabilities[:3].round(4)
+    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> masking = SpanMasking(words, rate=0.5)
+    >>> masking.probabilities[:3].round(4)
     array([0.2241, 0.1792, 0.1434])
-    >>> spans = SpanMasking(vocabulary).choose(ids, np.random.RandomState(0))
+    >>> ids = np.array([[2, 5, 6, 7, 5, 6, 7, 3]])
+    >>> spans = masking.choose(ids, np.random.RandomState(0))
+    >>> spans
+    array([[-1,  0,  0,  0, -1, -1, -1, -1]])
     >>> left, right, offset = span_boundaries(spans)
 
     Reference:
@@ -215,8 +221,12 @@ class FragmentMasking(Masking):
 
     Example:
 
-    >>> masking = FragmentMasking(vocabulary)
+    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> masking = FragmentMasking(words, mask=1.0, random=0.0)
+    >>> ids = np.array([[2, 5, 6, 7, 5, 6, 7, 3]])
     >>> masked_ids, chosen = masking(ids, np.random.RandomState(0))
+    >>> masked_ids
+    array([[2, 5, 6, 4, 4, 4, 7, 3]], dtype=int32)
 
     Reference:
         Song et al., "MASS: Masked Sequence to Sequence Pre-training for

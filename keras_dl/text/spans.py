@@ -140,13 +140,13 @@ class SpanWindows:
     Example:
 
     >>> text = "Ada was born in London in 1815"
-    >>> words = WordVocabulary.train([text, "Where ?"])
+    >>> words = keras_dl.text.WordVocabulary.train([text, "Where ?"])
     >>> windows = SpanWindows(
     ...     ["Where?"], [text], words, [[("London", 16)]], length=12
     ... )
     >>> windows.spans
     array([[8, 8]], dtype=int32)
-    >>> batches = Batches(windows.inputs, windows.spans, batch_size=8)
+    >>> batches = keras_dl.datasets.Batches(windows.inputs, windows.spans)
     >>> starts, ends = np.eye(12)[windows.spans.T]
     >>> windows.best(starts, ends)
     ['London']

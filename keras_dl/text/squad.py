@@ -63,11 +63,18 @@ def read_squad(path):
 
     Example:
 
-    >>> asked = read_squad("dev-v1.1.json")
-    >>> windows = SpanWindows(
-    ...     asked.questions, asked.contexts, vocabulary, asked.answers
+    >>> answer = {"text": "London", "answer_start": 16}
+    >>> asked = {"id": "1", "question": "Where?", "answers": [answer]}
+    >>> part = {"context": "Ada was born in London.", "qas": [asked]}
+    >>> with open("train-v1.1.json", "w", encoding="utf-8") as file:
+    ...     json.dump({"data": [{"paragraphs": [part]}]}, file)
+    >>> asked = read_squad("train-v1.1.json")
+    >>> asked.questions, asked.answers
+    (('Where?',), ([('London', 16)],))
+    >>> words = keras_dl.text.WordVocabulary.train(asked.contexts)
+    >>> windows = keras_dl.text.SpanWindows(
+    ...     asked.questions, asked.contexts, words, asked.answers, length=16
     ... )
-    >>> windows.best(starts, ends)
 
     Reference:
         Rajpurkar et al., "SQuAD: 100,000+ Questions for Machine Comprehension

@@ -58,7 +58,7 @@ class TaggedWords:
 
     Example:
 
-    >>> words = WordVocabulary(["in", "lives", "London"])
+    >>> words = keras_dl.text.WordVocabulary(["in", "lives", "London"])
     >>> tagged = TaggedWords(
     ...     [["Jo", "lives", "in", "London"]],
     ...     [["B-PER", "O", "O", "B-LOC"]],
@@ -71,7 +71,7 @@ class TaggedWords:
     array([[-1,  1,  2,  2,  0, -1, -1]], dtype=int32)
     >>> tagged.words_of(tagged.tags.clip(0))
     [['B-PER', 'O', 'O', 'B-LOC']]
-    >>> batches = Batches(tagged.inputs, tagged.tags, batch_size=8)
+    >>> batches = keras_dl.datasets.Batches(tagged.inputs, tagged.tags)
 
     Reference:
         Devlin et al., "BERT", 2019, on CoNLL-2003.
@@ -216,9 +216,11 @@ def read_conll(path, column=-1, encoding="utf-8"):
 
     Example:
 
-    >>> sentences, tags = read_conll("eng.train")
-    >>> sentences[0][:2], tags[0][:2]
-    (['EU', 'rejects'], ['I-ORG', 'O'])
+    >>> with open("eng.train", "w") as file:
+    ...     for line in ["EU NNP I-NP I-ORG", "rejects VBZ I-VP O"]:
+    ...         print(line, file=file)
+    >>> read_conll("eng.train")
+    ([['EU', 'rejects']], [['I-ORG', 'O']])
 
     Reference:
         Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 Shared

@@ -19,12 +19,18 @@ class TargetMasking(TokenMasking):
 
     Example:
 
-    >>> batches = MaskedBatches(
-    ...     pairs,
-    ...     TargetMasking(vocabulary),
-    ...     vocabulary,
-    ...     extras=[AttentionPatterns({"seq2seq": 1})],
+    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> pairs = keras_dl.text.Packed(
+    ...     np.array([[2, 5, 6, 3, 7, 7, 3]]), np.array([[0, 0, 0, 0, 1, 1, 1]])
     ... )
+    >>> batches = keras_dl.text.MaskedBatches(
+    ...     pairs,
+    ...     TargetMasking(words, mask=1.0, random=0.0),
+    ...     words,
+    ...     extras=[keras_dl.text.AttentionPatterns({"seq2seq": 1})],
+    ... )
+    >>> batches[0][0]["token_ids"]
+    array([[2, 5, 6, 3, 4, 4, 4]], dtype=int32)
 
     Reference:
         Dong et al., "Unified language model pre-training for natural language

@@ -56,12 +56,15 @@ class TeacherForcingBatches(BucketedBatches):
 
     Example:
 
-    >>> letters = CharacterVocabulary(["a", "b", "c"])
+    >>> letters = keras_dl.text.CharacterVocabulary(["a", "b", "c"])
     >>> batches = TeacherForcingBatches(
     ...     ["ab", "c"], ["ba", "c"], letters, letters, batch_size=2
     ... )
     >>> batches.boundaries
     ((1, 2, 2), (2, 3, 3))
+    >>> (source, target_in), target_out = batches[1]
+    >>> source.tolist(), target_in.tolist(), target_out.tolist()
+    ([[4, 5]], [[2, 5, 4]], [[5, 4, 3]])
 
     Reference:
         Williams and Zipser, "A Learning Algorithm for Continually Running

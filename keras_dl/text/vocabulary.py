@@ -49,7 +49,7 @@ class Vocabulary:
 
     Example:
 
-    >>> vocabulary = WordVocabulary.train(["the cat", "the dog"])
+    >>> vocabulary = keras_dl.text.WordVocabulary.train(["the cat", "the dog"])
     >>> vocabulary.encode("the bird", end=True)
     [4, 1, 3]
     >>> vocabulary.decode([4, 5, 3, 0])
@@ -116,8 +116,8 @@ class Vocabulary:
 
         Example:
 
-        >>> vocabulary = WordVocabulary.train(["the cat", "the dog"])
-        >>> vocabulary.encode_with_offsets("the red cat")
+        >>> words = keras_dl.text.WordVocabulary.train(["the cat", "the dog"])
+        >>> words.encode_with_offsets("the red cat")
         ([4, 1, 5], [(0, 3), (4, 7), (8, 11)])
         """
         return self._with_offsets(check_text("text", text))

@@ -71,11 +71,14 @@ class WholeWordMasking(WordMasking):
 
     Example:
 
-    >>> vocabulary = SubwordVocabulary(
+    >>> vocabulary = keras_dl.text.SubwordVocabulary(
     ...     ["a", "##b", "c"], special_tokens=["[MASK]"]
     ... )
-    >>> masking = WholeWordMasking(vocabulary, rate=0.6)
-    >>> masked_ids, chosen = masking([[5, 6, 6, 7, 7]], RandomState(0))
+    >>> masking = WholeWordMasking(vocabulary, 0.6, mask=1.0, random=0.0)
+    >>> ids = np.array([[5, 6, 6, 7, 6]])  # "abb cb"
+    >>> masked_ids, chosen = masking(ids, np.random.RandomState(0))
+    >>> masked_ids
+    array([[5, 6, 6, 4, 4]], dtype=int32)
 
     Reference:
         Devlin et al., the code of BERT, 2019, `do_whole_word_mask`; Cui et
@@ -100,9 +103,13 @@ class UnitMasking(Masking):
 
     Example:
 
-    >>> masking = UnitMasking(vocabulary)
+    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
+    >>> masking = UnitMasking(words, rate=0.5, mask=1.0, random=0.0)
+    >>> ids = np.array([[2, 5, 6, 7, 5, 6, 7, 3]])
     >>> units = np.array([[-1, 0, 0, 1, 2, 2, 2, -1]])
     >>> masked_ids, chosen = masking(ids, np.random.RandomState(0), units=units)
+    >>> masked_ids
+    array([[2, 5, 6, 7, 4, 4, 4, 3]], dtype=int32)
 
     Reference:
         Sun et al., "ERNIE: Enhanced Representation through Knowledge

@@ -81,13 +81,17 @@ def as_vocabulary(tokenizer, pad=None, unknown=None, start=None, end=None):
             such folder, or one whose files are damaged or contradict each
             other.
 
-    Example:
+    Example: the folder of a model. A tokenizer of keras-hub is given in its
+    place, with the special tokens that it does not name:
+    `as_vocabulary(keras_hub.tokenizers.ByteTokenizer(), pad=0, end=3)`.
 
-    >>> tokenizer = keras_hub.tokenizers.ByteTokenizer()
-    >>> vocabulary = as_vocabulary(tokenizer, pad=0, start=2, end=3)
-    >>> vocabulary.encode("hi", end=True)
-    [104, 105, 3]
-    >>> vocabulary = as_vocabulary("bert-base-uncased")  # A folder.
+    >>> os.mkdir("bert")
+    >>> with open("bert/vocab.txt", "w") as file:
+    ...     for token in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hi"]:
+    ...         print(token, file=file)
+    >>> vocabulary = as_vocabulary("bert")
+    >>> vocabulary.encode("Hi hi ho", end=True)
+    [5, 5, 1, 3]
     """
     special = {"pad": pad, "unknown": unknown, "start": start, "end": end}
     if isinstance(tokenizer, Vocabulary):

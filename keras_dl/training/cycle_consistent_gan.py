@@ -61,12 +61,15 @@ class CycleConsistentGAN(PlayersTrainer):
 
     Example:
 
-    >>> gan = CycleConsistentGAN(generator, inverse, judge_of_b, judge_of_a)
-    >>> gan.fit(horses, zebras, batch_size=1, epochs=200)
-    >>> gan.translate(horses).shape
-    (1067, 256, 256, 3)
-    >>> gan.translate(zebras, inverse=True).shape
-    (1334, 256, 256, 3)
+    >>> networks = keras_dl.applications.gan
+    >>> judges = [networks.mlp_discriminator(2) for _ in range(2)]
+    >>> ways = [networks.mlp_generator(2, 2) for _ in range(2)]
+    >>> gan = CycleConsistentGAN(*ways, *judges, identity_weight=0.0)
+    >>> a, _ = keras_dl.datasets.ring_of_gaussians(64)
+    >>> b, _ = keras_dl.datasets.grid_of_gaussians(64)
+    >>> history = gan.fit(a, b, batch_size=16, verbose=0)
+    >>> gan.translate(a).shape, gan.translate(b, inverse=True).shape
+    ((64, 2), (64, 2))
 
     Reference:
         Zhu et al., "Unpaired image-to-image translation using cycle-consistent

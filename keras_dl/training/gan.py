@@ -82,17 +82,20 @@ class GAN(PlayersTrainer):
 
     Example:
 
-    ```python
-    gan = keras_dl.training.GAN(generator, discriminator)
-    gan.fit(images, batch_size=64, epochs=10)  # compiles by itself, as below
-    gan.compile(
-        optimizer={
-            "generator": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "discriminator": keras.optimizers.Adam(2e-4, beta_1=0.5),
-        }
-    )
-    pictures = gan.generate(16, seed=0)
-    ```
+    >>> networks = keras_dl.applications.gan
+    >>> generator = networks.mlp_generator(latent_dim=8, output_dim=2)
+    >>> discriminator = networks.mlp_discriminator(input_dim=2)
+    >>> gan = GAN(generator, discriminator)
+    >>> gan.compile(  # `fit` would by itself, like this.
+    ...     optimizer={
+    ...         "generator": keras.optimizers.Adam(2e-4, beta_1=0.5),
+    ...         "discriminator": keras.optimizers.Adam(2e-4, beta_1=0.5),
+    ...     }
+    ... )
+    >>> points, _ = keras_dl.datasets.ring_of_gaussians(128)
+    >>> history = gan.fit(points, batch_size=64, epochs=2, verbose=0)
+    >>> gan.generate(16, seed=0).shape
+    (16, 2)
 
     Reference:
         Goodfellow et al., "Generative adversarial nets", 2014; for unrolling

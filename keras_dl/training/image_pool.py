@@ -30,10 +30,13 @@ class ImagePool(keras.layers.Layer):
     Raises:
         ValueError: If `size` is not an integer of at least 0.
 
-    Example:
+    Example: room for three images, and then half of the time an old one.
 
-    >>> pool = ImagePool(50)
-    >>> score = discriminator(pool(generator(images)))
+    >>> pool = ImagePool(3, seed=0)
+    >>> pool(ops.array([[1.0], [2.0], [3.0]]))
+    [[1.], [2.], [3.]]
+    >>> pool(ops.array([[4.0], [5.0]])).shape
+    (2, 1)
 
     Reference:
         Shrivastava et al., "Learning from simulated and unsupervised images

@@ -38,10 +38,17 @@ class ImageToImageGAN(GAN):
 
     Example:
 
-    >>> gan = ImageToImageGAN(generator, discriminator, content_weight=100)
-    >>> gan.fit(maps, photographs, batch_size=1, epochs=200)
-    >>> gan.predict(maps).shape
-    (10, 256, 256, 3)
+    >>> maps, photographs = np.zeros((2, 4, 16, 16, 3), "float32")
+    >>> networks = keras_dl.applications.gan
+    >>> gan = ImageToImageGAN(
+    ...     networks.unet_generator((16, 16, 3), 3, base=4, depth=2),
+    ...     networks.patch_discriminator(
+    ...         (16, 16, 3), base=4, layers=1, condition_shape=(16, 16, 3)
+    ...     ),
+    ... )
+    >>> history = gan.fit(maps, photographs, batch_size=2, verbose=0)
+    >>> gan.generate(maps).shape
+    (4, 16, 16, 3)
 
     Reference:
         Isola et al., "Image-to-image translation with conditional adversarial

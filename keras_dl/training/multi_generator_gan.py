@@ -42,11 +42,15 @@ class MultiGeneratorGAN(GAN):
 
     Example:
 
-    >>> x = z = keras.Input((64,))
-    >>> x = keras.layers.Dense(128, activation="relu")(x)
-    >>> images = [keras.layers.Dense(2)(x) for _ in range(4)]
-    >>> generator = keras.Model(z, images)
-    >>> gan = MultiGeneratorGAN(generator, discriminator)  # of 5 logits
+    >>> x = z = keras.Input((8,))
+    >>> x = keras.layers.Dense(16, activation="relu")(x)
+    >>> points = [keras.layers.Dense(2)(x) for _ in range(4)]
+    >>> judge = keras_dl.applications.gan.mlp_discriminator(2, num_outputs=5)
+    >>> gan = MultiGeneratorGAN(keras.Model(z, points), judge)
+    >>> real, _ = keras_dl.datasets.ring_of_gaussians(64)
+    >>> history = gan.fit(real, batch_size=32, verbose=0)
+    >>> gan.generate(12).shape
+    (12, 2)
 
     Reference:
         Ghosh et al., "Multi-agent diverse generative adversarial networks",
