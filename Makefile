@@ -1,19 +1,20 @@
 # Everything below needs Python 3.11 or newer, and make.
 #
 #   make quickstart [BACKEND=jax|torch|tensorflow]   train a first model
-#   make test                                        all tests, on each backend
+#   make test [LANES="values compiled"]              all tests: CONTRIBUTING.md
+#   make test-all                                    all, on every backend, slow
 #   make lint                                        style and imports
 #   make bench                                       times beside peers
 
 PYTHON ?= python3
 BACKEND ?= jax
 VENV ?= .venv
-BACKENDS = jax tensorflow torch
+LANES ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 # A stamp for each set of extras, so that a second call installs nothing.
-.PHONY: quickstart test lint bench clean $(BACKENDS:%=test-%) test-across
+.PHONY: quickstart test test-all lint bench clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "keras_dl needs Python 3.11 or newer"'
@@ -34,15 +35,13 @@ $(VENV)/.lint: pyproject.toml constraints.txt | $(VENV)/bin/python
 quickstart: $(VENV)/.first-$(BACKEND)
 	KERAS_BACKEND=$(BACKEND) $(VENV)/bin/python tutorials/quickstart.py
 
-# Two at a time; each backend in its own process.
+# Some processes at a time, by cores and memory, of one backend each.
 test: $(VENV)/.all
-	$(MAKE) --no-print-directory -k -j2 --output-sync=target $(BACKENDS:%=test-%) test-across
+	$(VENV)/bin/python tests/run.py $(LANES)
 
-$(BACKENDS:%=test-%): test-%: $(VENV)/.all
-	KERAS_BACKEND=$* $(VENV)/bin/python -m pytest tests --ignore=tests/across
-
-test-across: $(VENV)/.all
-	KERAS_BACKEND=jax $(VENV)/bin/python -m pytest tests/across
+# Everything on every backend, with the flags that frameworks have by default.
+test-all: $(VENV)/.all
+	$(VENV)/bin/python tests/run.py --all
 
 lint: $(VENV)/.lint
 	$(VENV)/bin/ruff check .

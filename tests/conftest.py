@@ -5,23 +5,25 @@ import os
 
 # Compiling takes most of the time of small tests on JAX and TensorFlow; what
 # is compiled with less effort is compared with the same oracles. The older
-# emitters of fused operations take a third less.
-os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
+# emitters of fused operations take a third less. `make test-all` does without.
+QUICK = os.environ.get("KERAS_DL_TEST_FLAGS") != "default"
+if QUICK:
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
-import pytest
+import keras  # noqa: E402
+import pytest  # noqa: E402
 
-if keras.backend.backend() == "tensorflow":
+if QUICK and keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
     tf.config.optimizer.set_experimental_options(
         {"disable_meta_optimizer": True}
     )
 
-# The plugin that gives `backends_agree` and the option `--backends`.
-pytest_plugins = ["keras_dl.testing.plugin"]
+# `backends_agree` and `--backends`; lanes and `--lane`.
+pytest_plugins = ["keras_dl.testing.plugin", "lane_plugin"]
 
 
 def pytest_report_header():

@@ -22,6 +22,7 @@ _adapter = importlib.import_module(
 
 name = _adapter.name
 apply_gradients = _adapter.apply_gradients
+at_once = _adapter.at_once
 call = _adapter.call
 compiled = _adapter.compiled
 compiled_loop = _adapter.compiled_loop
@@ -53,6 +54,7 @@ write_at = _adapter.write_at
 __all__ = [
     "Scope",
     "apply_gradients",
+    "at_once",
     "call",
     "compiled",
     "compiled_loop",

@@ -109,6 +109,11 @@ def compiled(model, function):
     return lambda *args: pure([v.value for v in variables], *args)
 
 
+def at_once(model, function):
+    """One program: it is compiled sooner than each of its operations."""
+    return compiled(model, function)
+
+
 def compiled_loop(model, body):
     """`while now[0]: now = body(*now)`, compiled as a whole."""
 

@@ -113,6 +113,11 @@ def compiled(model, function):
     return tf.function(function)
 
 
+def at_once(model, function):
+    """The function as it is: single operations need no compiler."""
+    return function
+
+
 def compiled_loop(model, body):
     """`while now[0]: now = body(*now)`, compiled as a whole."""
     return compiled(

@@ -120,6 +120,11 @@ def compiled(model, function):
     return Recorded(model, function)
 
 
+def at_once(model, function):
+    """The function as it is: single operations need no compiler."""
+    return function
+
+
 def compiled_loop(model, body):
     """`while now[0]: now = body(*now)`, of which the body is compiled."""
     step = Recorded(model, body, in_place=True)

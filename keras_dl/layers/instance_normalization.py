@@ -86,7 +86,7 @@ class InstanceNormalization(keras.Layer):
             ]
             rest = *scales, self.epsilon, self.compute_dtype
             return backend.normalize_instances(inputs, self.axis, *rest)
-        dtype = keras.backend.result_type(inputs.dtype, "float32")
+        dtype = keras.backend.result_type(self.compute_dtype, "float32")
         x = ops.cast(inputs, dtype)
         channels = self.axis % len(x.shape)
         axes = [i for i in range(1, len(x.shape)) if i != channels]

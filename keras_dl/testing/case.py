@@ -15,10 +15,11 @@ class Case:
     Args:
         subject: What runs: a Keras layer or model, a compiled
             `keras_dl.Trainer` or `keras.Model`, or a function of tensors.
-        inputs: An array or a tuple of arrays: the arguments of `subject`. For
-            a compiled model they are `x`, `y` and `sample_weight` of
-            `train_on_batch`, as far as it needs them. Random inputs are drawn
-            once, by the first process, and given to all.
+        inputs: An array or a tuple of arrays, or of dicts or tuples of them:
+            the arguments of `subject`. For a compiled model they are `x`, `y`
+            and `sample_weight` of `train_on_batch`, as far as it needs them.
+            Random inputs are drawn once, by the first process, and given to
+            all.
         loss: Optional function of the outputs that returns a scalar, for
             gradients and training. The default is the mean square of all
             outputs. Not used by a compiled model, which has its own.
@@ -26,6 +27,8 @@ class Case:
             optimizer.
         steps: Integer, how many training steps to take; 0 for none.
         training: Boolean, the `training` argument of a layer or model.
+        predict: Boolean, whether to compare also what `predict_on_batch` of a
+            compiled model gives before its steps.
 
     Example:
 
@@ -42,6 +45,7 @@ class Case:
     optimizer: Any = "sgd"
     steps: int = 3
     training: bool = False
+    predict: bool = False
 
     def __post_init__(self):
         if not callable(self.subject):

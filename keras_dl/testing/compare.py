@@ -44,7 +44,7 @@ def compare_backends(case, backends=None, timeout=600):
             or `case` cannot be found by name.
         RuntimeError: If the case fails on a backend, with its error.
 
-    Example:
+    Example, which takes as long as it takes to start every backend:
 
     >>> report = compare_backends("my_module:my_case")  # doctest: +SKIP
     >>> print(report)  # doctest: +SKIP
@@ -135,6 +135,8 @@ def _spec(case):
 
 def _run(backend, folder, timeout):
     environment = {**os.environ, "KERAS_BACKEND": backend}
+    # Cases import what this process can.
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     done = subprocess.run(
         [sys.executable, "-m", "keras_dl.testing.worker", str(folder)],

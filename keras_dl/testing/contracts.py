@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_dl import autodiff
+from keras_dl import autodiff, backend
 from keras_dl.testing.report import difference
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -24,8 +24,8 @@ def check_layer(
 
     Its config makes an equal layer; it builds symbolically, with a dynamic
     batch, to the shape that it then has; every trainable variable receives a
-    gradient; it runs and trains under each dtype policy; and it gives the
-    same numbers after saving and loading.
+    gradient; outputs and gradients are finite under each dtype policy; it
+    trains under `fit`; and it gives the same numbers after saving and loading.
 
     Args:
         make: A function that takes keyword arguments of `keras.Layer`, such
@@ -39,13 +39,19 @@ def check_layer(
         The layer, built, under the first policy.
     """
     layer = make(dtype=policies[0])
-    outputs = layer(inputs)
+    outputs, gradients = _run(layer, inputs, policies[0])
     _check_config(layer)
     _check_symbolic(make(dtype=policies[0]), inputs, outputs)
-    if layer.trainable_variables:
-        _check_gradients(layer, inputs, no_gradient)
-    for policy in policies:
-        _check_policy(make(dtype=policy), inputs, policy)
+    for variable, gradient in zip(
+        layer.trainable_variables, gradients, strict=True
+    ):
+        _require(
+            variable.name in no_gradient or np.any(_numpy(gradient) != 0),
+            f"{variable.path} gets no gradient",
+        )
+    for policy in policies[1:]:
+        _run(make(dtype=policy), inputs, policy)
+    _check_training(make(dtype=policies[0]), inputs)
     _check_saving(layer, inputs, tolerance)
     return layer
 
@@ -232,57 +238,65 @@ def _check_symbolic(layer, inputs, outputs):
         )
 
 
-def _check_gradients(layer, inputs, no_gradient):
-    _, gradients = autodiff.variable_gradients(
-        lambda: _sum_of_squares(layer(inputs)), layer.trainable_variables
-    )
-    for variable, gradient in zip(
-        layer.trainable_variables, gradients, strict=True
-    ):
-        _require(
-            variable.name in no_gradient or np.any(_numpy(gradient) != 0),
-            f"{variable.path} gets no gradient",
+def _run(layer, inputs, policy):
+    """The outputs, and gradients of their squares by the variables; finite."""
+    _model_of(layer, inputs)  # Builds it.
+
+    def run(inputs):
+        def loss():
+            outputs = layer(inputs)
+            return _mean_of_squares(outputs), tree.flatten(outputs)
+
+        if not layer.trainable_variables:
+            return loss()[1], []
+        (_, outputs), gradients = autodiff.variable_gradients(
+            loss, layer.trainable_variables, has_aux=True
         )
+        return outputs, gradients
+
+    run = backend.at_once(layer, run)
+    outputs, gradients = run(ops.convert_to_tensor(inputs))
+    for what, tensors in ("output", outputs), ("gradient", gradients):
+        for tensor in tensors:
+            _require(
+                np.all(np.isfinite(_numpy(ops.cast(tensor, "float32")))),
+                f"the {what} under {policy} is not finite",
+            )
+    return outputs, gradients
 
 
-def _check_policy(layer, inputs, policy):
-    inputs = np.asarray(inputs)
-    model = keras.Sequential(
-        [keras.Input(inputs.shape[1:], dtype=str(inputs.dtype)), layer]
-    )
+def _check_training(layer, inputs):
+    model = _model_of(layer, inputs)
     model.compile(optimizer=keras.optimizers.SGD(1e-3), loss=_training_loss)
     if model.trainable_variables:
         targets = np.zeros((len(inputs), 1), "float32")
         loss = model.train_on_batch(inputs, targets)
-        _require(np.isfinite(loss), f"the loss under {policy} is {loss}")
-    outputs = tree.flatten(model.predict(inputs, verbose=0))
-    for output in outputs:
-        _require(
-            np.all(np.isfinite(output.astype("float32"))),
-            f"the output under {policy} is not finite",
-        )
+        _require(np.isfinite(loss), f"the loss in `fit` is {loss}")
 
 
-@keras.saving.register_keras_serializable("keras_dl")
-def _training_loss(y_true, y_pred):
-    return ops.mean(ops.square(ops.cast(y_pred, "float32"))) + 0.0 * ops.sum(
-        ops.cast(y_true, "float32")
+def _model_of(layer, inputs):
+    inputs = np.asarray(inputs)
+    return keras.Sequential(
+        [keras.Input(inputs.shape[1:], dtype=str(inputs.dtype)), layer]
     )
 
 
-def _sum_of_squares(outputs):
+def _mean_of_squares(outputs):
     return sum(
-        ops.sum(ops.square(ops.cast(output, "float32")))
+        ops.mean(ops.square(ops.cast(output, "float32")))
         for output in tree.flatten(outputs)
         if keras.backend.is_float_dtype(output.dtype)
     )
 
 
+@keras.saving.register_keras_serializable("keras_dl")
+def _training_loss(y_true, y_pred):
+    return _mean_of_squares(y_pred) + 0.0 * ops.sum(ops.cast(y_true, "float32"))
+
+
 def _check_saving(layer, inputs, tolerance):
+    model = _model_of(layer, inputs)
     inputs = np.asarray(inputs)
-    model = keras.Sequential(
-        [keras.Input(inputs.shape[1:], dtype=str(inputs.dtype)), layer]
-    )
     expected = model.predict(inputs, verbose=0)
     actual = _reloaded(model).predict(inputs, verbose=0)
     for a, e in zip(tree.flatten(actual), tree.flatten(expected), strict=True):

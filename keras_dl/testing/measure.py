@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_dl import autodiff
+from keras_dl import autodiff, backend
 from keras_dl.training import Trainer
 
 
@@ -27,7 +27,7 @@ def measure(case, inputs, weights=None):
         return _measure_compiled(case, inputs, weights)
     if isinstance(subject, keras.Layer):
         return _measure_layer(case, inputs, weights)
-    return _of_function(case, subject, inputs), [], None
+    return _computed(case, subject, inputs), [], None
 
 
 def _measure_compiled(case, inputs, weights):
@@ -38,7 +38,7 @@ def _measure_compiled(case, inputs, weights):
             "networks their input shapes."
         )
     weights = _set_weights(model, weights)
-    tensors = {}
+    tensors = _predictions(model, inputs[0]) if case.predict else {}
     seconds = []
     for step in range(case.steps):
         start = time.perf_counter()
@@ -50,26 +50,31 @@ def _measure_compiled(case, inputs, weights):
     return tensors, weights, _median(seconds)
 
 
+def _predictions(model, x):
+    outputs = tree.flatten(model.predict_on_batch(x))
+    return {
+        _numbered("prediction", i, len(outputs)): _array(output)
+        for i, output in enumerate(outputs)
+    }
+
+
 def _measure_layer(case, inputs, weights):
     layer = case.subject
-    layer(*map(ops.convert_to_tensor, inputs))
+    if not layer.built:
+        layer(*_tensors(inputs))
     weights = _set_weights(layer, weights)
 
     def call(*tensors):
         return layer(*tensors, **_training_argument(layer, case.training))
 
-    tensors = _of_function(case, call, inputs)
-    if layer.trainable_variables:
-        _, gradients = autodiff.variable_gradients(
-            lambda: _loss(case, call(*map(ops.convert_to_tensor, inputs))),
-            layer.trainable_variables,
-        )
-        for variable, gradient in zip(
-            layer.trainable_variables, gradients, strict=True
-        ):
-            tensors[f"gradient by {variable.path}"] = _array(gradient)
-    # The runs above may have moved statistics.
-    _set_weights(layer, weights)
+    def run(function):
+        return backend.at_once(layer, function)
+
+    before = [ops.copy(variable.value) for variable in layer.variables]
+    tensors = _computed(case, call, inputs, layer.trainable_variables, run)
+    # The run above may have moved statistics and seeds.
+    for variable, value in zip(layer.variables, before, strict=True):
+        variable.assign(value)
     if case.steps and layer.trainable_variables:
         trained, seconds = _train(case, layer, inputs)
         tensors.update(trained)
@@ -116,30 +121,44 @@ def _train(case, layer, inputs):
     return tensors, _median(seconds)
 
 
-def _of_function(case, fn, inputs):
-    """Outputs, and gradients by the floating-point inputs."""
-    tensors = [ops.convert_to_tensor(array) for array in inputs]
-    outputs = tree.flatten(fn(*tensors))
-    results = {
-        _numbered("output", i, len(outputs)): _array(output)
-        for i, output in enumerate(outputs)
-    }
+def _computed(case, fn, inputs, variables=(), run=lambda function: function):
+    """Outputs, and gradients by the floating-point inputs and by variables."""
     floating = tuple(
         i
         for i, array in enumerate(inputs)
-        if np.issubdtype(array.dtype, np.floating)
+        if isinstance(array, np.ndarray)
+        and np.issubdtype(array.dtype, np.floating)
     )
-    differentiable = any(
-        keras.backend.is_float_dtype(output.dtype) for output in outputs
-    )
-    if floating and differentiable:
-        gradients = autodiff.grad(
-            lambda *arguments: _loss(case, fn(*arguments)), argnums=floating
-        )(*tensors)
-        for i, gradient in zip(floating, gradients, strict=True):
-            name = _numbered("input", i, len(inputs))
-            results[f"gradient by {name}"] = _array(gradient)
-    return results
+
+    def loss(*tensors):
+        return _loss(case, fn(*tensors))
+
+    def everything(*tensors):
+        outputs, by_inputs, by_variables = tree.flatten(fn(*tensors)), (), ()
+        if any(keras.backend.is_float_dtype(x.dtype) for x in outputs):
+            if floating:
+                by_inputs = autodiff.grad(loss, argnums=floating)(*tensors)
+            if variables:
+                _, by_variables = autodiff.variable_gradients(
+                    lambda: loss(*tensors), variables
+                )
+        return outputs, by_inputs, by_variables
+
+    outputs, by_inputs, by_variables = run(everything)(*_tensors(inputs))
+    names = [_numbered("output", i, len(outputs)) for i in range(len(outputs))]
+    if len(by_inputs):
+        names += [
+            f"gradient by {_numbered('input', i, len(inputs))}"
+            for i in floating
+        ]
+    if len(by_variables):
+        names += [f"gradient by {variable.path}" for variable in variables]
+    tensors = [*outputs, *by_inputs, *by_variables]
+    return dict(zip(names, map(_array, tensors), strict=True))
+
+
+def _tensors(inputs):
+    return tree.map_structure(ops.convert_to_tensor, inputs)
 
 
 def _loss(case, outputs):

@@ -3,6 +3,7 @@
 It reads and writes plain NumPy and JSON files in the folder that it is given.
 """
 
+import gc
 import importlib
 import importlib.util
 import json
@@ -11,6 +12,7 @@ import sys
 
 import keras
 import numpy as np
+from keras import tree
 
 from keras_dl.testing.measure import measure
 
@@ -19,16 +21,23 @@ def load_case(spec):
     """Finds the case function `module:name` or `file.py:name`; calls it."""
     where, _, name = spec.rpartition(":")
     if where.endswith(".py"):
-        path = pathlib.Path(where).resolve()
-        sys.path.insert(0, str(path.parent))
-        found = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(found)
-        sys.modules[path.stem] = module
-        found.loader.exec_module(module)
+        module = _module_of_file(pathlib.Path(where).resolve())
     else:
         sys.path.insert(0, "")
         module = importlib.import_module(where)
     return getattr(module, name)()
+
+
+def _module_of_file(path):
+    known = sys.modules.get(path.stem)
+    if getattr(known, "__file__", None) == str(path):
+        return known
+    sys.path.insert(0, str(path.parent))
+    found = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(found)
+    sys.modules[path.stem] = module
+    found.loader.exec_module(module)
+    return module
 
 
 def main(folder):
@@ -38,8 +47,10 @@ def main(folder):
     """
     folder = pathlib.Path(folder)
     specs = json.loads((folder / "cases.json").read_text())
+    # What is imported stays: without it, looking for garbage is quick.
+    gc.freeze()
     for i, spec in enumerate(specs):
-        keras.backend.clear_session()
+        keras.utils.clear_session()
         keras.utils.set_random_seed(0)
         try:
             _measure_into(folder / str(i), load_case(spec))
@@ -56,8 +67,9 @@ def _measure_into(folder, case):
             inputs = _numbered_arrays(arrays, "input")
             weights = _numbered_arrays(arrays, "weight")
     else:
-        inputs, weights = [np.asarray(a) for a in case.inputs], None
-    tensors, weights, seconds = measure(case, tuple(inputs), weights)
+        inputs, weights = list(map(np.asarray, tree.flatten(case.inputs))), None
+    given = tree.pack_sequence_as(case.inputs, inputs)
+    tensors, weights, seconds = measure(case, given, weights)
     if not start.exists():
         _save(start, input=inputs, weight=weights)
     _save(folder / f"{backend}.npz", tensor=list(tensors.values()))

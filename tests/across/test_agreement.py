@@ -1,0 +1,93 @@
+"""Every public component, on all backends side by side: the table `of_*.py`.
+
+Outputs, gradients and a training step of each case, in one process for each
+backend, are compared with PyTorch's, which other tests compare with oracles.
+"""
+
+import of_layers
+import of_models
+import of_parts
+import of_trainers
+import pytest
+from cases import TABLE
+
+import keras_dl
+from keras_dl import (
+    applications,
+    heads,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    training,
+)
+from keras_dl.testing import compare_many
+
+FILES = (of_layers, of_parts, of_models, of_trainers)
+ROUNDING = 2e-7
+ROOMS = (
+    applications,
+    heads,
+    layers,
+    losses,
+    metrics,
+    optimizers,
+    training,
+)
+# What needs no case, and why.
+WITHOUT = {
+    losses.Penalty: "what penalties have in common",
+    losses.AdversarialLoss: "what adversarial losses have in common",
+    losses.adversarial: "looks a loss up by its name",
+    heads.Head: "what heads have in common",
+    heads.AlignedEntities: "MaskedTokens with other targets",
+    metrics.BLEU: "counts with sacrebleu, outside of any backend",
+    metrics.entities: "plain Python",
+    metrics.squad_normalize: "plain Python",
+    metrics.squad_scores: "plain Python",
+    metrics.sliced_wasserstein: "NumPy",
+    metrics.sliced_wasserstein_pyramid: "NumPy",
+}
+
+
+@pytest.fixture(scope="session")
+def reports(request):
+    """By name, the reports of the cases that are to be tested."""
+    rows = [getattr(item, "callspec", None) for item in request.session.items]
+    entries = [
+        row.params["entry"] for row in rows if row and "entry" in row.params
+    ]
+    cases = [entry.make for entry in entries]
+    found = compare_many(cases, ("torch", "jax", "tensorflow"))
+    return {e.name: report for e, report in zip(entries, found, strict=True)}
+
+
+@pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
+def test_backends_agree(entry, reports):
+    report = reports[entry.name]
+    assert report.backends == ("jax", "tensorflow")
+    rows = [row for row in report.rows if entry.only in row.name]
+    assert rows, "nothing is compared"
+    # What is 0 but for rounding has no digits to agree in.
+    wrong = [
+        (row.name, row.worst)
+        for row in rows
+        if row.worst > entry.tolerance and row.worst * row.size > ROUNDING
+    ]
+    assert not wrong, f"{wrong}\n{report}"
+
+
+def test_every_component_has_a_case():
+    covered = {symbol for entry in TABLE for symbol in entry.symbols}
+    public = {getattr(r, name) for r in ROOMS for name in r.__all__}
+    public |= {getattr(keras_dl, name) for name in keras_dl.__all__}
+    public = {x for x in public if callable(x)}
+    missing = public - covered - set(WITHOUT)
+    assert not missing, f"write cases in of_*.py: {missing}"
+    assert not covered & set(WITHOUT)
+    assert set(WITHOUT) <= public
+
+
+def test_names_are_distinct():
+    names = [entry.name for entry in TABLE]
+    assert len(set(names)) == len(names)

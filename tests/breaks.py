@@ -1,0 +1,602 @@
+"""Small faults, put into the library one at a time: do the tests see them?
+
+`python tests/breaks.py [--only NAME ...] [--root FOLDER] [--lanes]`
+
+Each break is put into a copy of the repository, whose tests then run on the
+backends that the break shows on, until one fails. A row is printed for each:
+what was broken, and the first test that failed. The exit status is 1 if a
+break was not caught. Tests that take longer than 15 minutes have caught it.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).parents[1]
+# The quickest first: it is tried first.
+EVERY = ("torch", "jax", "tensorflow")
+LOOPS = ("jax", "tensorflow")
+SECONDS = 900
+
+
+@dataclasses.dataclass(frozen=True)
+class Break:
+    """A fault.
+
+    Attributes:
+        name: A word for it.
+        room: The room of the library that it is in.
+        kind: `"values"`, `"gradients"`, `"masks"`, `"state"`, `"errors"` or
+            `"saving"`: what goes wrong.
+        path: The file.
+        old: Text that is in it once.
+        new: What stands there instead.
+        backends: Where it shows.
+        tests: Files below tests/ that should catch it. Those in across/ start
+            processes on all backends themselves.
+        caught: Whether the suite before this one caught it.
+    """
+
+    name: str
+    room: str
+    kind: str
+    path: str
+    old: str
+    new: str
+    backends: tuple
+    tests: tuple
+    caught: bool = True
+
+
+BREAKS = [
+    # Gradients, on every backend.
+    Break(
+        "unconnected-gradient-is-one",
+        "autodiff",
+        "gradients",
+        "keras_dl/autodiff.py",
+        "ops.zeros_like(tensor) if gradient is None else gradient",
+        "ops.ones_like(tensor) if gradient is None else gradient",
+        EVERY,
+        ("test_autodiff.py",),
+    ),
+    Break(
+        "vectors-pass-for-scalars",
+        "autodiff",
+        "errors",
+        "keras_dl/autodiff.py",
+        "if tuple(value.shape) != ():",
+        "if value is None:",
+        EVERY,
+        ("test_autodiff.py",),
+    ),
+    # What only one backend runs.
+    Break(
+        "jax-state-is-not-written-back",
+        "backend",
+        "state",
+        "keras_dl/backend/jax.py",
+        "assign(zip(written, values, strict=True))",
+        "assign([])",
+        ("jax",),
+        ("test_autodiff.py", "training/test_trainer.py"),
+    ),
+    Break(
+        "jax-zeros-for-the-unconnected",
+        "backend",
+        "errors",
+        "keras_dl/backend/jax.py",
+        "gradient if key in connected else None",
+        "gradient",
+        ("jax",),
+        ("test_autodiff.py",),
+    ),
+    Break(
+        "jax-frozen-groups-move",
+        "backend",
+        "values",
+        "keras_dl/backend/jax.py",
+        "keras.ops.where(condition, variable.value, old)",
+        "variable.value",
+        ("jax",),
+        ("optimizers/test_parameter_groups.py",),
+    ),
+    Break(
+        "jax-an-error-loses-the-model",
+        "backend",
+        "state",
+        "keras_dl/backend/jax.py",
+        "if not any(v.is_deleted()",
+        "if any(v.is_deleted()",
+        ("jax",),
+        ("training/test_trainer.py",),
+        # Data of a wrong shape came to a trainer that had not trained yet.
+        caught=False,
+    ),
+    Break(
+        "jax-bias-without-gradient",
+        "backend",
+        "gradients",
+        "keras_dl/backend/jax.py",
+        "rows = rows + bias",
+        "rows = rows + jax.lax.stop_gradient(bias)",
+        ("jax",),
+        ("layers/test_dense.py",),
+    ),
+    Break(
+        "tensorflow-loop-never-reversed",
+        "backend",
+        "gradients",
+        "keras_dl/backend/tensorflow.py",
+        "at = steps - 1 - t if reverse else t",
+        "at = t",
+        ("tensorflow",),
+        ("layers/test_recurrent.py",),
+    ),
+    Break(
+        "tensorflow-nan-from-the-start",
+        "backend",
+        "errors",
+        "keras_dl/backend/tensorflow.py",
+        "logs = function(data)\n        check(logs)",
+        "logs = function(data)",
+        ("tensorflow",),
+        ("training/test_trainer.py",),
+    ),
+    Break(
+        "tensorflow-writes-at-the-start",
+        "backend",
+        "state",
+        "keras_dl/backend/tensorflow.py",
+        "start = (0, index) + (0,)",
+        "start = (0, 0) + (0,)",
+        ("tensorflow",),
+        ("layers/test_attention.py",),
+    ),
+    Break(
+        "tensorflow-replicas-add-up",
+        "backend",
+        "values",
+        "keras_dl/backend/tensorflow_replicas.py",
+        "return value if count() == 1 else value / tf.cast(count(), "
+        "value.dtype)",
+        "return value",
+        ("tensorflow",),
+        ("across/test_distribution.py",),
+    ),
+    Break(
+        "masked-steps-lose-the-gradient-of-the-cell",
+        "backend",
+        "masks",
+        "keras_dl/backend/loops.py",
+        "return (d_h, real_c * f + rest_c), (d_x,)",
+        "return (d_h, real_c * f), (d_x,)",
+        LOOPS,
+        ("layers/test_recurrent.py",),
+    ),
+    Break(
+        "tensorflow-second-order-through-its-kernels",
+        "backend",
+        "gradients",
+        "keras_dl/backend/nesting.py",
+        'return getattr(_local, "depth", 0) > 1',
+        'return getattr(_local, "depth", 0) > 2',
+        ("tensorflow",),
+        ("layers/test_recurrent.py",),
+    ),
+    Break(
+        "writes-end-with-the-substitution",
+        "backend",
+        "state",
+        "keras_dl/backend/scope.py",
+        "            assign(self.writes())",
+        "            self.writes()",
+        EVERY,
+        ("test_autodiff.py",),
+    ),
+    # Layers.
+    Break(
+        "jax-variance-without-gradient",
+        "layers",
+        "gradients",
+        "keras_dl/layers/instance_normalization.py",
+        "variance = ops.mean(ops.square(x), axes, keepdims=True)",
+        'still = ops.stop_gradient(x) if backend.name == "jax" else x\n'
+        "        variance = ops.mean(ops.square(still), axes, keepdims=True)",
+        ("jax",),
+        ("layers/test_image_layers.py",),
+    ),
+    Break(
+        "tensorflow-attention-without-masks",
+        "layers",
+        "masks",
+        "keras_dl/layers/attention.py",
+        "    if mask is not None:\n        half",
+        '    if mask is not None and keras.backend.backend() != "tensorflow":\n'
+        "        half",
+        ("tensorflow",),
+        ("layers/test_attention.py",),
+    ),
+    Break(
+        "any-mask-allows",
+        "layers",
+        "masks",
+        "keras_dl/layers/masks.py",
+        "ops.logical_and(combined, mask)",
+        "ops.logical_or(combined, mask)",
+        EVERY,
+        ("layers/test_attention.py",),
+    ),
+    Break(
+        "memory-mask-not-passed-on",
+        "layers",
+        "masks",
+        "keras_dl/layers/transformer_blocks.py",
+        "value_mask=memory_mask,\n            cache=of_memory",
+        "cache=of_memory",
+        EVERY,
+        ("layers/test_transformer_blocks.py",),
+    ),
+    Break(
+        "config-without-the-layout",
+        "layers",
+        "saving",
+        "keras_dl/layers/positions.py",
+        '            "layout": self.layout,\n',
+        "",
+        EVERY,
+        ("layers/test_configs.py",),
+    ),
+    # Losses and metrics.
+    Break(
+        "penalty-teaches-nothing",
+        "losses",
+        "gradients",
+        "keras_dl/losses/penalties.py",
+        "ops.sqrt(ops.where(positive, squares, 1.0))",
+        "ops.sqrt(ops.where(positive, ops.stop_gradient(squares), 1.0))",
+        EVERY,
+        ("losses/test_adversarial.py",),
+    ),
+    Break(
+        "tensorflow-loss-without-masks",
+        "losses",
+        "masks",
+        "keras_dl/losses/tokens.py",
+        'return _WithMask("float32")(ones, y_pred)',
+        'unread = backend.name == "tensorflow"\n'
+        '        return ones if unread else _WithMask("float32")(ones, y_pred)',
+        ("tensorflow",),
+        ("losses/test_label_smoothed_crossentropy.py",),
+    ),
+    Break(
+        "config-without-the-ignored-class",
+        "losses",
+        "saving",
+        "keras_dl/losses/label_smoothed_crossentropy.py",
+        '            "ignore_class": self.ignore_class,\n',
+        "",
+        EVERY,
+        ("losses/test_label_smoothed_crossentropy.py",),
+    ),
+    Break(
+        "batches-merged-without-their-means",
+        "metrics",
+        "values",
+        "keras_dl/metrics/correlation.py",
+        "self.comoment.assign_add(comoment + between)",
+        "self.comoment.assign_add(comoment)",
+        EVERY,
+        ("metrics/test_correlation.py",),
+    ),
+    Break(
+        "sums-lose-small-batches",
+        "metrics",
+        "state",
+        "keras_dl/metrics/sums.py",
+        "ops.where(finite, excess, ops.zeros_like(excess))",
+        "ops.zeros_like(excess)",
+        EVERY,
+        ("metrics/test_perplexity.py",),
+    ),
+    # Optimizers.
+    Break(
+        "tensorflow-moments-of-groups-not-saved",
+        "optimizers",
+        "saving",
+        "keras_dl/optimizers/parameter_groups.py",
+        "        own = super().variables\n",
+        "        own = super().variables\n"
+        '        if backend.name == "tensorflow":\n'
+        "            return own\n",
+        ("tensorflow",),
+        ("optimizers/test_parameter_groups.py",),
+    ),
+    Break(
+        "adam-looks-ahead-without-decay",
+        "optimizers",
+        "values",
+        "keras_dl/optimizers/differentiable.py",
+        "m = m + (1.0 - b1) * (g - m)",
+        "m = m + (1.0 - b1) * g",
+        EVERY,
+        ("optimizers/test_differentiable.py",),
+    ),
+    # Around training.
+    Break(
+        "epochs-count-on-from-where-batches-are",
+        "callbacks",
+        "state",
+        "keras_dl/callbacks/epoch_order.py",
+        "self.batches.epoch = epoch",
+        "self.batches.epoch += 1",
+        EVERY,
+        ("callbacks/test_epoch_order.py",),
+    ),
+    Break(
+        "seeds-not-saved",
+        "training",
+        "saving",
+        "keras_dl/training/stepped_model.py",
+        "            store[_SEEDS] = np.stack(states)",
+        "            np.stack(states)",
+        EVERY,
+        ("training/test_trainer.py",),
+    ),
+    Break(
+        "optimizers-of-other-sizes-are-loaded",
+        "training",
+        "errors",
+        "keras_dl/training/named_optimizers.py",
+        "if saved != here:",
+        "if set(saved) != set(here):",
+        EVERY,
+        ("training/test_named_optimizers.py",),
+    ),
+    Break(
+        "weights-cut-from-above-only",
+        "constraints",
+        "values",
+        "keras_dl/constraints.py",
+        "ops.clip(w, -self.limit, self.limit)",
+        "ops.minimum(w, self.limit)",
+        EVERY,
+        ("test_constraints.py",),
+    ),
+    Break(
+        "nan-is-no-difference",
+        "testing",
+        "errors",
+        "keras_dl/testing/report.py",
+        'return float("inf") if np.isnan(gap) else gap',
+        "return 0.0 if np.isnan(gap) else gap",
+        EVERY,
+        ("testing/test_report.py",),
+    ),
+    # Heads, tasks, texts and data.
+    Break(
+        "padding-can-be-the-answer",
+        "heads",
+        "masks",
+        "keras_dl/heads/tokens.py",
+        "return ops.where(real, logits, -1e9)",
+        "return logits",
+        EVERY,
+        ("applications/test_task_model.py",),
+    ),
+    Break(
+        "labels-may-repeat",
+        "tasks",
+        "errors",
+        "keras_dl/tasks/task.py",
+        "if len(self.labels) < 2 * named or not different:",
+        "if len(self.labels) < 2 * named:",
+        EVERY,
+        ("tasks/test_task_errors.py",),
+    ),
+    Break(
+        "memory-shows-what-is-hidden",
+        "text",
+        "masks",
+        "keras_dl/text/fragment_decoding.py",
+        "masked != self._mask_id",
+        "masked != self._pad_id",
+        EVERY,
+        ("text/test_fragment_decoding.py",),
+    ),
+    Break(
+        "one-static-mask-for-all-epochs",
+        "text",
+        "state",
+        "keras_dl/text/masked_batches.py",
+        "version = self.epoch % self.duplicates",
+        "version = 0",
+        EVERY,
+        ("text/test_masked_batches.py",),
+    ),
+    Break(
+        "rows-filled-up-with-zero",
+        "datasets",
+        "values",
+        "keras_dl/datasets/bucketed.py",
+        'np.full((len(chosen), next(lengths)), self.pad, "int32")',
+        'np.zeros((len(chosen), next(lengths)), "int32")',
+        EVERY,
+        ("datasets/test_bucketed.py",),
+    ),
+    Break(
+        "ended-beams-without-penalty",
+        "generation",
+        "values",
+        "keras_dl/generation/beam_search.py",
+        "self._ended.append((total / self._penalty(length), tokens))",
+        "self._ended.append((total, tokens))",
+        EVERY,
+        ("generation/test_search.py",),
+    ),
+    # Models.
+    Break(
+        "config-without-dropout",
+        "applications",
+        "saving",
+        "applications/mlp.py",
+        '            "dropout": self.dropout,\n',
+        "",
+        EVERY,
+        ("applications/test_mlp.py",),
+        # The config was compared with that of a copy made from it.
+        caught=False,
+    ),
+    Break(
+        "strange-tensors-are-passed-over",
+        "applications",
+        "errors",
+        "applications/_hugging_face.py",
+        'raise self._error(name, "belongs to no part of this model")',
+        "continue",
+        EVERY,
+        ("applications/test_hugging_face.py",),
+    ),
+    Break(
+        "new-layers-never-fade-in",
+        "applications",
+        "state",
+        "applications/gan/progressive.py",
+        "self.seen.assign(self.seen + count)",
+        "self.seen.assign(self.seen)",
+        EVERY,
+        ("applications/test_staged_gans.py",),
+    ),
+]
+
+
+def commands(break_, lanes):
+    """Yields `(backend, pytest arguments)`: what should catch a break.
+
+    Args:
+        break_: A `Break`.
+        lanes: Whether the tests are sorted into lanes.
+    """
+    options = ["--lane", "all"] if lanes else []
+    across = [t for t in break_.tests if t.startswith("across/")]
+    within = [t for t in break_.tests if t not in across]
+    if within:
+        for backend in sorted(break_.backends, key=EVERY.index):
+            yield backend, [*options, *(f"tests/{test}" for test in within)]
+    if across:
+        yield "jax", [*options, *(f"tests/{test}" for test in across)]
+
+
+def copied(root, folder):
+    """Copies what git would see of a repository, and makes it importable."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (root / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, folder / name)
+    # An editable install would find the models elsewhere.
+    link = folder / "keras_dl" / "applications"
+    link.symlink_to(folder / "applications", target_is_directory=True)
+
+
+def broken(break_, folder):
+    """The text of the file, with the break in it."""
+    text = (folder / break_.path).read_text(encoding="utf-8")
+    if text.count(break_.old) != 1:
+        raise ValueError(
+            f"{break_.name}: the old text must be in {break_.path} once. "
+            f"Found: {text.count(break_.old)} times."
+        )
+    text = text.replace(break_.old, break_.new)
+    compile(text, break_.path, "exec")
+    return text
+
+
+def first_failure(folder, backend, arguments):
+    """The first test that fails in a folder, or `None`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-x", "-q", *arguments],
+        cwd=folder,
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "PYTHONPATH": str(folder),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return "timeout"
+    finally:
+        # Whatever the tests have started, too.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if not process.returncode:
+        return None
+    found = re.search(
+        r"^(?:FAILED|ERROR) (\S+?::.+?)(?: - .*)?$", output, re.MULTILINE
+    )
+    if found is None:
+        raise RuntimeError(f"The tests did not run:\n{output[-4000:]}")
+    return found[1]
+
+
+def caught_by(break_, root, lanes):
+    """The test that catches a break, and its backend, or `None`."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder).resolve()
+        copied(root, folder)
+        text = broken(break_, folder)
+        (folder / break_.path).write_text(text, encoding="utf-8")
+        for backend, arguments in commands(break_, lanes):
+            test = first_failure(folder, backend, arguments)
+            if test is not None:
+                return f"{test} on {backend}"
+    return None
+
+
+def main(arguments=None):
+    """Prints a row for each break; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", metavar="NAME", default=[])
+    parser.add_argument("--root", type=pathlib.Path, default=ROOT)
+    parser.add_argument("--lanes", action="store_true")
+    options = parser.parse_args(arguments)
+    strange = set(options.only) - {break_.name for break_ in BREAKS}
+    if strange:
+        parser.error(f"there are no breaks named {sorted(strange)}")
+    chosen = [b for b in BREAKS if not options.only or b.name in options.only]
+    for break_ in chosen:
+        broken(break_, options.root)  # Before any time is spent.
+    missed = 0
+    for break_ in chosen:
+        test = caught_by(break_, options.root, options.lanes)
+        missed += test is None
+        backends = ", ".join(break_.backends)
+        result = f"caught by: {test}" if test else "NOT CAUGHT"
+        row = break_.name, break_.room, break_.kind, backends, result
+        print(" | ".join(row), flush=True)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
