@@ -7,6 +7,8 @@ from trainers import network, normal
 import keras_dl
 from keras_dl import grad, substitute, value_and_grad, variable_gradients
 
+pytestmark = pytest.mark.compiled
+
 
 def numpy(tensor):
     return np.asarray(ops.convert_to_numpy(tensor))

@@ -8,6 +8,8 @@ from keras.ops import convert_to_numpy as array
 
 from keras_dl import backend
 
+pytestmark = pytest.mark.compiled
+
 X = np.array([[1.0, -2.0], [3.0, 4.0]], "float32")
 
 

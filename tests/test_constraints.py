@@ -13,6 +13,7 @@ def test_weights_are_cut_to_the_limit():
     np.testing.assert_array_equal(ClipWeights(0.2)(w), expected)
 
 
+@pytest.mark.compiled
 def test_holds_after_a_step_of_training():
     layer = keras.layers.Dense(2, kernel_constraint=ClipWeights(0.05))
     model = keras.Sequential([keras.Input((3,)), layer])

@@ -9,6 +9,8 @@ from trainers import normal
 from keras_dl import Trainer, backend, grad, substitute, variable_gradients
 from keras_dl.layers import LSTM
 
+pytestmark = pytest.mark.compiled
+
 RATE = 0.1
 X, Y = normal(6, 4), normal(6, 1)
 SEQUENCES = normal(6, 5, 3)

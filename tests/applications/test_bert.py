@@ -189,6 +189,7 @@ def test_every_variable_gets_a_gradient():
         assert reached or variable.path.endswith("key/bias"), variable.path
 
 
+@pytest.mark.compiled
 def test_symbolic_and_saved(tmp_path):
     model = encoder(embedding_dim=4, activation="gelu_tanh")
     symbolic = model(keras.Input((None,), dtype="int32"))
@@ -219,6 +220,7 @@ def test_symbolic_and_saved(tmp_path):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.compiled("mixed_float16")
 def test_mixed_precision(policy):
     model = encoder(dtype=policy)
     ids = ids_of([5, 6, 0, 0], [0, 0, 0, 0])
@@ -235,6 +237,7 @@ def test_mixed_precision(policy):
     )
 
 
+@pytest.mark.compiled
 def test_ids_that_there_are_not():
     model = encoder()
     for wrong in (20, -1):

@@ -83,6 +83,7 @@ def compiled(kind, **kwargs):
 
 
 @pytest.mark.parametrize("kind", READY_MADE, ids=lambda kind: kind.__name__)
+@pytest.mark.compiled("DCGAN", "CycleGAN", "SRGAN")
 def test_trains_and_is_saved(kind, tmp_path):
     """The methods' own tests go on training after loading."""
     gan, data = compiled(kind), READY_MADE[kind][1]

@@ -233,6 +233,7 @@ def test_integers_are_taken_as_numbers():
     )
 
 
+@pytest.mark.compiled
 def test_mask_reaches_statistics_and_loss():
     x = np.zeros((2, 3, 4), "float32")
     x[:, 1:] = keras.layers.Masking().mask_value + 5.0
@@ -264,6 +265,7 @@ def test_mixed_precision(policy):
     assert clone.dtype_policy.name == policy
 
 
+@pytest.mark.compiled
 def test_large_inputs_survive_half_precision():
     x = examples()[0] * 1000  # up to a million: inf in float16
     model = make(normalizer=keras.layers.Normalization(), dtype="mixed_float16")
@@ -301,6 +303,7 @@ np.savez(folder + "/result.npz", reloaded=reloaded, trained=trained)
 """
 
 
+@pytest.mark.compiled
 def test_reload_in_a_fresh_process_and_train_on(tmp_path):
     x, y = examples()
     model = adapted(batch_norm=True)
@@ -327,6 +330,7 @@ def test_reload_in_a_fresh_process_and_train_on(tmp_path):
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.compiled
 def test_reload_leaves_compilation_to_the_backend(jit_compile):
     model = adapted()
     automatic = model.jit_compile

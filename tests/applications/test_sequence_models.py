@@ -26,6 +26,7 @@ def targets_of(model):
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "learned_positions"])
 class TestEach:
+    @pytest.mark.compiled("seq2seq", "transformer_lm")
     def test_it_learns_saves_and_goes_on(self, kind, tmp_path):
         model = KINDS[kind](num_layers=1, dropout=0.0)
         model.compile(keras.optimizers.Adam(0.03))
@@ -89,6 +90,7 @@ class TestEach:
         assert np.isfinite(loss)
         assert {v.dtype for v in model.trainable_variables} == {"float32"}
 
+    @pytest.mark.compiled("language_model")
     def test_ids_outside_the_vocabulary(self, kind):
         model = made(kind)
         model.compile("sgd")

@@ -54,6 +54,7 @@ def test_fade_in():
         FadeIn()([old, new[:, :2]])
 
 
+@pytest.mark.compiled
 def test_contract_of_a_layer_with_fade_in():
     class Both(keras.layers.Layer):
         def __init__(self, **kwargs):
@@ -131,6 +132,7 @@ def test_images_are_made_as_small_as_the_stage():
         gan.unpacked(given[:, :8])
 
 
+@pytest.mark.compiled
 def test_only_the_present_stage_is_trained():
     gan = progressive(fade_images=4)
     gan.compile()
@@ -216,6 +218,7 @@ def test_the_divergence_of_conditions_is_a_loss():
     [(progressive, (images(),)), (stacked, (images(side=32), TEXTS))],
     ids=["progressive", "stacked"],
 )
+@pytest.mark.compiled("progressive")
 def test_is_saved_in_any_stage(make, data, tmp_path):
     gan = make(**({"fade_images": 10} if make is progressive else {}))
     gan.compile()

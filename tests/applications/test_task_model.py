@@ -94,6 +94,7 @@ def logits(model, inputs):
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.compiled("classification", "masked")
 def test_heads(case, tmp_path):
     """Shapes, learning, every variable trained, saved with the encoder."""
     make, inputs, targets, shape = CASES[case]
@@ -214,6 +215,7 @@ def test_tasks_are_mixed_batch_by_batch():
     ] == [["kind", "size", "tags"].index(task) for task in orders[1]]
 
 
+@pytest.mark.compiled
 def test_a_batch_of_one_task_teaches_no_other():
     model = three_tasks()
     model.compile(keras.optimizers.SGD(0.1))

@@ -157,6 +157,7 @@ class Recorded(Sampling):
 @pytest.mark.parametrize(
     "changes", [{}, FACTORIZED | ROBERTA], ids=["plain", "other padding"]
 )
+@pytest.mark.compiled("plain")
 def test_cached_equals_uncached(changes):
     model = shaken(**changes)
     prompts = [[4, 5, 6, 7], [9, 4]]

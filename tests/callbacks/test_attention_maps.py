@@ -49,6 +49,7 @@ def fit(model, callbacks=(), epochs=2):
 
 
 @pytest.mark.parametrize("kind", ["seq2seq", "transformer"])
+@pytest.mark.compiled("seq2seq")
 def test_training_is_the_same_with_pictures(kind, tmp_path, monkeypatch):
     """The losses, with dropout; and what is drawn is what fit has reached."""
     drawn = []
@@ -203,6 +204,7 @@ def test_vocabularies_from_elsewhere_have_their_own_padding():
     assert ids.target_tokens == maps.target_tokens
 
 
+@pytest.mark.compiled
 def test_attention_is_compiled_once_for_each_model(monkeypatch):
     made = []
 

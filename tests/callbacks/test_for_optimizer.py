@@ -27,6 +27,7 @@ def halve():
     return keras.callbacks.LearningRateScheduler(lambda epoch, lr: lr / 2)
 
 
+@pytest.mark.compiled
 def test_a_scheduler_changes_the_rate_of_one():
     trainer = two_players()
     callback = ForOptimizer("discriminator", halve())

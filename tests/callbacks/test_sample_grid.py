@@ -88,6 +88,7 @@ def test_contract(tmp_path):
     )
 
 
+@pytest.mark.compiled
 def test_goes_on_where_another_fit_ended(tmp_path):
     model = make()
     fit(model, SampleGrid(generate, tmp_path), epochs=2)

@@ -21,6 +21,7 @@ PROMPTS = [[4, 5, 6, 7], [9, 4]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.compiled("transformer_lm")
 def test_cached_equals_uncached(kind):
     model = made(kind)
     found = {}
@@ -50,6 +51,7 @@ def test_greedy_is_the_argmax_of_the_model():
     assert 0 not in tokens and len(tokens) == 5
 
 
+@pytest.mark.compiled
 def test_the_compiled_loop_equals_single_steps():
     model = made("language_model")
 
@@ -88,6 +90,7 @@ def test_beam_search_finds_likelier_text_than_greedy():
     np.testing.assert_allclose(score, log_probability(beam), atol=1e-4)
 
 
+@pytest.mark.compiled
 def test_weights_may_change_between_calls():
     model = made("language_model")
     before = generate(model, [4, 5], 6)
@@ -104,6 +107,7 @@ def test_what_is_compiled_is_kept():
     assert steps_of(model, True) is not runners[0]
 
 
+@pytest.mark.compiled
 def test_layers_may_change_between_calls():
     model = made("seq2seq")
     before = [generate(model, [4, 5], 6) for _ in range(3)]
@@ -114,6 +118,7 @@ def test_layers_may_change_between_calls():
     assert after == generate(model, [4, 5], 6, use_cache=False) != before[0]
 
 
+@pytest.mark.compiled
 def test_any_model_that_gives_logits():
     inputs = keras.Input((None,), dtype="int32")
     x = keras.layers.Embedding(SIZE, 4)(inputs)
@@ -149,6 +154,7 @@ class TestText:
         assert texts[0] == text
 
     @pytest.mark.parametrize("prompts", ["abc", ["abc", "d"], [5, 6]], ids=str)
+    @pytest.mark.compiled("['abc', 'd']")
     def test_a_stream_adds_up(self, prompts):
         whole = generate(
             self.model(), prompts, 8, Sampling(seed=2), self.VOCABULARY
@@ -274,6 +280,7 @@ def test_padding_is_no_way_out():
         generate(only_padding_is_finite(), [4], 2)
 
 
+@pytest.mark.compiled
 def test_padding_is_no_way_out_of_the_compiled_loop():
     model = only_padding_is_finite()  # Which its steps do not keep.
     steps = steps_of(model, True)
@@ -283,6 +290,7 @@ def test_padding_is_no_way_out_of_the_compiled_loop():
     assert not valid
 
 
+@pytest.mark.compiled
 def test_what_is_compiled_goes_with_the_model():
     model = language_model()
     generate(model, [4], 2)

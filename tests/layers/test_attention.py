@@ -72,6 +72,7 @@ class TestAttention:
         np.testing.assert_allclose(numpy(context)[0], a @ VALUE, atol=1e-5)
 
     @pytest.mark.parametrize("score", ["dot", "additive"])
+    @pytest.mark.compiled("additive")
     def test_equals_keras(self, score):
         if score == "dot":
             peer = keras.layers.Attention()
@@ -120,6 +121,9 @@ class TestAttention:
     ],
     ids=["Attention", "MultiHeadAttention"],
 )
+@pytest.mark.compiled(
+    "MultiHeadAttention-mixed_float16", "Attention-mixed_bfloat16"
+)
 def test_what_sees_nothing_gets_the_mean(make, policy):
     layer = make(dtype=policy)
 
@@ -146,6 +150,7 @@ def test_what_sees_nothing_gets_the_mean(make, policy):
     ],
     ids=["Attention", "MultiHeadAttention", "AttentionDecoder"],
 )
+@pytest.mark.compiled
 def test_contract(make):
     check_layer(lambda **kwargs: OnItself(make(**kwargs), **kwargs), QUERY)
 
@@ -261,6 +266,7 @@ class TestMultiHeadAttention:
             atol=1e-6,
         )
 
+    @pytest.mark.compiled
     def test_a_mask_with_a_cache(self):
         layer = MultiHeadAttention(2)
         expected = layer(VALUE, VALUE, value_mask=MASK)
@@ -271,6 +277,7 @@ class TestMultiHeadAttention:
         rows = [numpy(y)[0][MASK] for y in (found, expected)]
         np.testing.assert_allclose(*rows, atol=1e-6)
 
+    @pytest.mark.compiled
     def test_symbolic_cache(self):
         layer = MultiHeadAttention(2)
         layer.build((None, 1, 4))
@@ -312,6 +319,7 @@ class TestMultiHeadAttention:
         assert np.all(np.any(gradient[:, :2] != 0, axis=-1))
 
     @pytest.mark.parametrize("scores", [False, True])
+    @pytest.mark.compiled("True")
     def test_masked_values_count_for_nothing(self, scores):
         layer = MultiHeadAttention(2)
 
@@ -338,6 +346,7 @@ class TestMultiHeadAttention:
         np.testing.assert_allclose(*numpy([fused, plain]), atol=1e-6)
         assert np.all(np.isfinite(numpy(fused)[0]))
 
+    @pytest.mark.compiled
     def test_cached_equals_full(self):
         layer = MultiHeadAttention(2)
         expected = numpy(layer(VALUE, use_causal_mask=True))[0]
@@ -409,6 +418,7 @@ class TestPositions:
         part = numpy(layer(x[:, :2], positions=np.array([[2, 4]])))[0]
         np.testing.assert_allclose(part, whole[:, [2, 4]], atol=1e-6)
 
+    @pytest.mark.compiled
     def test_contracts(self):
         check_layer(lambda **kwargs: SinusoidPositions(**kwargs), QUERY)
         check_layer(lambda **kwargs: LearnedPositions(3, **kwargs), QUERY)

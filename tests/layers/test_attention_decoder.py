@@ -78,6 +78,7 @@ class TestAttentionDecoder:
         for a, b in zip(numpy(found), numpy(expected), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-5)
 
+    @pytest.mark.compiled
     def test_masked_steps_and_memory_count_for_nothing(self):
         layer = AttentionDecoder(6, "additive", return_state=True)
         layer.build(QUERY.shape, VALUE.shape)

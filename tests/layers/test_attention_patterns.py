@@ -52,6 +52,7 @@ def test_each_row_has_its_own(shape):
     np.testing.assert_array_equal(mask, expected(*names))
 
 
+@pytest.mark.compiled
 def test_compiled():
     """Patterns and targets may both be unknown when it is compiled."""
 

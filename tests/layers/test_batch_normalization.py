@@ -138,5 +138,6 @@ def test_is_one_operation():
     assert "aten::native_batch_norm" in names and "aten::var" not in names
 
 
+@pytest.mark.compiled
 def test_contract():
     check_layer(lambda **kwargs: BatchNormalization(**kwargs), X[:2])

@@ -111,6 +111,7 @@ def test_half_precision_draws_and_weighs_in_float32():
     assert np.isfinite(numpy(layer.losses)[0])
 
 
+@pytest.mark.compiled
 def test_contract():
     check_layer(
         lambda **kwargs: ConditioningAugmentation(

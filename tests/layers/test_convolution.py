@@ -112,6 +112,7 @@ def test_zeros_around(padding, data_format):
     assert ours.compute_output_shape(X.shape) == ours(X).shape
 
 
+@pytest.mark.compiled
 def test_low_rank_updates_count():
     both, found = [Conv2D(3, 3), keras.layers.Conv2D(3, 3)], []
     for layer in both:
@@ -167,6 +168,7 @@ def test_product_and_bias_are_one_operation(kind):
 
 
 @pytest.mark.parametrize("kind", [Conv2D, Conv2DTranspose])
+@pytest.mark.compiled
 def test_contract(kind):
     check_layer(lambda **kwargs: kind(2, 4, 2, padding="same", **kwargs), X[:1])
 

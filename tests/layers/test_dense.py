@@ -22,6 +22,7 @@ def pair(*shape, **kwargs):
 
 @pytest.mark.parametrize("shape", [(2, 4), (2, 3, 4), (2, 1, 3, 4), (0, 4)])
 @pytest.mark.parametrize("activation", [None, "tanh"])
+@pytest.mark.compiled("tanh-shape1", "None-shape3")
 def test_equals_keras(shape, activation):
     x, results = normal(*shape), []
     for layer in pair(*shape, activation=activation):
@@ -42,6 +43,7 @@ def test_without_a_bias(shape):
     np.testing.assert_allclose(*numpy([ours(x), peer(x)]), atol=1e-6)
 
 
+@pytest.mark.compiled
 def test_low_rank_updates_count():
     ours, peer = pair(2, 4)
     x = normal(2, 4)
@@ -55,6 +57,7 @@ def test_low_rank_updates_count():
     assert np.abs(after[0] - before).max() > 0.1
 
 
+@pytest.mark.compiled
 def test_contract():
     check_layer(
         lambda **kwargs: Dense(3, activation="tanh", **kwargs), normal(2, 4)

@@ -101,6 +101,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
+@pytest.mark.compiled("GRU, recurrent", "decoder, memory")
 def test_dropout_acts_in_training_alone(case):
     make, count, prepare = CASES[case]
     inputs = [X, MEMORY][:count]

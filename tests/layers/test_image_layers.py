@@ -98,6 +98,7 @@ def test_wrong_paddings():
 
 
 @pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.compiled("False")
 def test_normalizes_as_torch_does(affine):
     layer = InstanceNormalization(center=affine, scale=affine)
     layer.build(X.shape)
@@ -123,6 +124,7 @@ def test_normalizes_as_torch_does(affine):
 
 
 @pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.compiled("1")
 def test_slope_in_closed_form(count):
     """PyTorch 2.13's own is wrong for one image with its channels last."""
     layer = InstanceNormalization(center=False, scale=False)
@@ -319,6 +321,7 @@ def test_block_of_channels_first():
     ],
     ids=["padding", "normalization", "SRGAN", "CycleGAN"],
 )
+@pytest.mark.compiled("padding", "normalization", "CycleGAN")
 def test_contract(make):
     check_layer(make, X)
 

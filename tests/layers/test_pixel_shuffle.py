@@ -49,6 +49,7 @@ def test_dynamic_sizes():
         np.testing.assert_array_equal(found, as_torch(x, 2))
 
 
+@pytest.mark.compiled
 def test_contract():
     check_layer(lambda **kwargs: PixelShuffle(2, **kwargs), normal(3, 4, 5, 8))
 

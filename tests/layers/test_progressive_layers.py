@@ -214,6 +214,7 @@ def test_convolution_in_groups():
     ],
     ids=["pixel", "minibatch", "dense", "convolution"],
 )
+@pytest.mark.compiled
 def test_contract(make):
     check_layer(make, X[:3])
 

@@ -88,6 +88,7 @@ def assert_equal(ours, peer):
 
 
 @pytest.mark.parametrize("kind", OURS)
+@pytest.mark.compiled
 def test_contract(kind):
     check_layer(
         lambda dtype: OURS[kind](
@@ -98,6 +99,7 @@ def test_contract(kind):
 
 
 @pytest.mark.parametrize("kind", OURS)
+@pytest.mark.compiled
 def test_torch_is_the_oracle(kind):
     layer, _ = both(kind, return_sequences=True, return_state=True)
     states = initial(kind)
@@ -145,6 +147,7 @@ def test_torch_is_the_oracle(kind):
     [(None, True), (PADDED, True), (PATTERN, False)],
     ids=["backwards", "padded, backwards", "pattern"],
 )
+@pytest.mark.compiled("pattern-LSTM", "pattern-GRU", "padded, backwards-GRU")
 def test_equals_keras(kind, mask, go_backwards):
     ours, peer = both(
         kind,
@@ -177,6 +180,9 @@ def test_equals_keras(kind, mask, go_backwards):
     ],
     ids=str,
 )
+@pytest.mark.compiled(
+    "{'dropout': 0.5, 'recurrent_dropout': 0.5, 'seed': 1}-LSTM"
+)
 def test_arguments_mean_what_they_mean_in_keras(kind, kwargs):
     if kind == "LSTM" and "reset_after" in kwargs:
         kwargs = {"unit_forget_bias": False}
@@ -197,6 +203,7 @@ def test_arguments_mean_what_they_mean_in_keras(kind, kwargs):
 
 @pytest.mark.parametrize("kind", OURS)
 @pytest.mark.parametrize("return_sequences", [False, True])
+@pytest.mark.compiled("True-GRU")
 def test_bidirectional_runs_the_kernel_and_equals_keras(
     kind, return_sequences, kernel_calls
 ):
@@ -250,6 +257,7 @@ def test_dropout_drops_a_feature_in_all_steps(kind):
 
 
 @pytest.mark.parametrize("kind", OURS)
+@pytest.mark.compiled
 def test_a_masked_step_changes_nothing_whatever_it_holds(kind):
     mask = PATTERN
     layer, _ = both(kind, return_sequences=True, return_state=True)
@@ -304,6 +312,7 @@ def test_later_inputs_cannot_be_seen(kind):
 
 
 @pytest.mark.parametrize("kind", OURS)
+@pytest.mark.compiled
 def test_second_order_equals_keras(kind):
     ours, peer = both(kind, return_sequences=True)
 
@@ -325,6 +334,7 @@ def test_second_order_equals_keras(kind):
 @pytest.mark.skipif(backend.name != "tensorflow", reason="only it has tapes")
 @pytest.mark.parametrize("kind", OURS)
 @pytest.mark.parametrize("training", [False, True])
+@pytest.mark.compiled
 def test_gradient_by_a_tape(kind, training):
     """Which comes unannounced, where nothing was saved for it."""
     import tensorflow as tf
@@ -339,6 +349,7 @@ def test_gradient_by_a_tape(kind, training):
 
 
 @pytest.mark.parametrize("kind", OURS)
+@pytest.mark.compiled
 def test_stateful_goes_on(kind):
     layer, _ = both(kind, return_sequences=True)
     stateful = OURS[kind](UNITS, return_sequences=True, stateful=True)
@@ -392,6 +403,7 @@ def test_the_mask_comes_along_with_states(kind):
     np.testing.assert_allclose(*numpy([found, expected]), atol=1e-6)
 
 
+@pytest.mark.compiled
 def test_fast_recurrent_goes_into_models_and_wrappers():
     def nested():
         inputs = keras.Input((STEPS, FEATURES))

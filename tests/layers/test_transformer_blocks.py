@@ -96,6 +96,7 @@ class TestOracle:
             np.testing.assert_allclose(a, b, atol=1e-4)
 
 
+@pytest.mark.compiled
 def test_contract():
     check_layer(
         lambda **kwargs: TransformerEncoderBlock(2, 8, dropout=0.1, **kwargs), X
@@ -160,6 +161,7 @@ def test_masks_come_along_and_scores_respect_them():
     assert cross.shape == (2, 2, 4, 4)
 
 
+@pytest.mark.compiled
 def test_the_mask_comes_along_with_other_tensors():
     encoder = TransformerEncoderBlock(2, 8)
     x = masked(X, GAP)
@@ -185,6 +187,7 @@ def test_the_decoders_mask_with_a_cache():
 
 
 @pytest.mark.parametrize("kind", ["encoder", "decoder"])
+@pytest.mark.compiled("decoder")
 def test_symbolic_caches(kind):
     def held(length):
         return tuple(keras.Input((length, 2, 3)) for _ in range(2))
@@ -215,6 +218,7 @@ def test_symbolic_caches(kind):
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.compiled
 def test_masked_steps_have_no_effect_whatever_they_hold():
     block = TransformerDecoderBlock(2, 8)
 
@@ -246,6 +250,7 @@ def test_later_steps_cannot_be_seen():
 
 
 @pytest.mark.parametrize("norm_first", [False, True])
+@pytest.mark.compiled("True")
 def test_cached_equals_full(norm_first):
     encoder = TransformerEncoderBlock(2, 8, norm_first=norm_first)
     decoder = TransformerDecoderBlock(2, 8, norm_first=norm_first)
@@ -271,6 +276,7 @@ def test_cached_equals_full(norm_first):
         np.testing.assert_allclose(found, expected[i], atol=1e-5)
 
 
+@pytest.mark.compiled
 def test_second_order_goes_through():
     block = TransformerEncoderBlock(2, 8)
     block.build(X.shape)

@@ -240,6 +240,7 @@ def test_slopes_are_taken_between_the_images():
     assert float(value) == pytest.approx(2 - np.sqrt(3), abs=0.015)
 
 
+@pytest.mark.compiled
 def test_gradients_of_penalties_by_weights():
     """Second order: beside differences of a critic's own slopes, float64."""
     w = normal(5)
@@ -274,6 +275,7 @@ def test_gradients_of_penalties_by_weights():
         )
 
 
+@pytest.mark.compiled
 def test_a_dead_critic_has_a_gradient_that_is_finite():
     def value(w):
         return GradientPenalty()(lambda x: ops.sum(x * w, axis=1), X, Y, seed())

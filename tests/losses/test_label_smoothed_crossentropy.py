@@ -42,6 +42,7 @@ def gradient(loss, targets, logits, **kwargs):
     return ops.convert_to_numpy(function(ops.convert_to_tensor(logits)))
 
 
+@pytest.mark.compiled
 def test_contract():
     better = (4 * np.eye(5)[TARGETS]).astype("float32")
     check_loss(
@@ -193,6 +194,7 @@ def test_weights_of_rows():
 @pytest.mark.parametrize("from_logits", [True, False])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.compiled("nan-0.1-True")
 def test_nothing_comes_from_what_does_not_count(bad, smoothing, from_logits):
     loss = LabelSmoothedCrossentropy(
         smoothing, ignore_class=0, from_logits=from_logits
@@ -266,6 +268,7 @@ def test_half_precision_is_computed_in_float32():
     assert loss.dtype == "float32"
 
 
+@pytest.mark.compiled
 def test_float64():
     loss = LabelSmoothedCrossentropy(0.1, dtype="float64")
     assert loss.dtype == "float64"
@@ -301,6 +304,7 @@ def language_model(policy="float32"):
     ("policy", "tolerance"),
     [("float32", 1e-5), ("mixed_float16", 1e-2)],
 )
+@pytest.mark.compiled
 def test_keras_mask_in_fit(policy, tolerance):
     """The mask of an embedding reaches the loss, in a compiled step too."""
     model = language_model(policy)
@@ -333,6 +337,7 @@ def test_mask_weights_and_ignored_class_together():
     )
 
 
+@pytest.mark.compiled
 def test_saved_in_a_compiled_model(tmp_path):
     model = language_model()
     loss = LabelSmoothedCrossentropy(

@@ -50,6 +50,7 @@ def test_extremes():
         np.testing.assert_equal(float(metric.result()), expected)
 
 
+@pytest.mark.compiled
 def test_in_a_compiled_model():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Activation(None)])
     model.compile(

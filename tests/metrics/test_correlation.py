@@ -165,6 +165,7 @@ def test_only_the_order_matters_to_ranks():
 
 
 @both
+@pytest.mark.compiled
 def test_in_a_compiled_model(metric_class, oracle, tmp_path):
     x, y = examples(50)
     weights = (np.arange(50) % 3).astype("float32")

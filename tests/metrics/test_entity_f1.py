@@ -164,6 +164,7 @@ def test_no_entity(score):
     assert result(metric, [[-1] * 8], [[1] * 8]) == 0.0
 
 
+@pytest.mark.compiled
 def test_mask_in_a_compiled_model(tmp_path):
     """The model repeats its input, masked in places."""
     y_true, y_pred = random_tags(BIO, 20, seed=8)

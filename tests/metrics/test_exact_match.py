@@ -72,6 +72,7 @@ def test_weights_of_padding_may_be_broken():
     np.testing.assert_allclose(result(metric), 2 / 4)
 
 
+@pytest.mark.compiled
 def test_keras_mask_in_a_compiled_model(tmp_path):
     """The model repeats its input, so that padding decides."""
     model = keras.Sequential(

@@ -219,6 +219,7 @@ class Generator(Trainer):
         return {"fid": self.fid.result()}
 
 
+@pytest.mark.compiled
 def test_in_a_trainer():
     model, x = Generator(), examples()
     model.compile(keras.optimizers.SGD(0.1))
@@ -232,6 +233,7 @@ def test_in_a_trainer():
     assert history["val_fid"][0] != history["val_fid"][1]
 
 
+@pytest.mark.compiled
 def test_in_a_compiled_model(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Rescaling(0.5)])
     model.compile(loss="mse", metrics=[FrechetDistance(num_features=4)])

@@ -106,6 +106,7 @@ def test_weights(metric_class):
 
 
 @both
+@pytest.mark.compiled
 def test_in_a_compiled_model(metric_class, tmp_path):
     true, pred = images()
     weights = np.array([1.0, 0.5, 0.0, 2.0, 1.0], "float32")[:, None, None]

@@ -120,6 +120,7 @@ def test_no_class_is_nan(y_true, y_pred):
     assert np.isnan(result(y_true, y_pred))
 
 
+@pytest.mark.compiled
 def test_in_a_compiled_model(tmp_path):
     y_true, logits = examples(3, 20)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Activation(None)])

@@ -119,6 +119,7 @@ class Generator(Trainer):
         return self.coverage.result()
 
 
+@pytest.mark.compiled
 def test_in_a_trainer():
     model = Generator()
     model.network.set_weights([np.eye(2), np.zeros(2)])

@@ -101,6 +101,7 @@ def test_small_batches_are_not_lost():
     assert abs(np.log(2) - np.log(expected)) > 1e-3
 
 
+@pytest.mark.compiled
 def test_keras_mask_in_a_compiled_model(tmp_path):
     model = keras.Sequential(
         [
@@ -145,6 +146,7 @@ def test_half_precision_is_computed_in_float32():
 @pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="JAX has no float64 by default"
 )
+@pytest.mark.compiled
 def test_float64_is_kept():
     y_pred = np.array([[1e9, 1e9 + 1]])  # The same number in float32.
     metric = Perplexity()

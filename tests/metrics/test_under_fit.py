@@ -28,6 +28,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("make", "x", "y"), CASES)
+@pytest.mark.compiled("ExactMatch-x2-y2")
 def test_beside_another(make, x, y):
     """What the other one keeps while Keras builds must do no harm."""
     numbers = y.dtype == "float32"

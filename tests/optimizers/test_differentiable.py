@@ -64,6 +64,7 @@ def test_goes_on_where_the_optimizer_is(name):
 
 
 @pytest.mark.parametrize("name", set(OPTIMIZERS) - {"scheduled"})
+@pytest.mark.compiled("adam")
 def test_gradients_flow_through_two_updates(name):
     """Beside differences; one weight never has a gradient."""
     update = DifferentiableUpdate(OPTIMIZERS[name]())

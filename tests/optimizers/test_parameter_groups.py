@@ -88,6 +88,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.compiled("clipped", "averaged")
 def test_with_rates_of_1_it_is_the_given_optimizer(kind):
     make = OPTIMIZERS[kind]
     plain = compiled(make())
@@ -136,6 +137,7 @@ def by_torch(rates, starts, steps, clip=None):
 @pytest.mark.parametrize(
     ("starts", "clip"), [((0, 0, 0), None), ((9, 4, 0), 0.05)]
 )
+@pytest.mark.compiled("starts1-0.05")
 def test_it_is_adamw_of_torch_with_parameter_groups(starts, clip):
     rates = [0.25, 0.5, 1.0]
     optimizer = ParameterGroups(
@@ -156,6 +158,7 @@ def test_it_is_adamw_of_torch_with_parameter_groups(starts, clip):
     assert np.abs(expected[0] - others[0]).max() > 1e-2
 
 
+@pytest.mark.compiled
 def test_a_frozen_group_stands_still_to_the_last_bit():
     """Its weights, moments and count, even if it is frozen once more."""
     pause = Constant([2, 5], [1.0, 0.0, 1.0])
@@ -182,6 +185,7 @@ def test_a_frozen_group_stands_still_to_the_last_bit():
 
 
 @pytest.mark.parametrize("kind", ["accumulated", "scheduled"])
+@pytest.mark.compiled("accumulated")
 def test_frozen_is_as_if_it_were_not_trainable(kind):
     make = OPTIMIZERS[kind]
     rates = [unfrozen(9), unfrozen(9), 1.0]
@@ -196,6 +200,7 @@ def test_frozen_is_as_if_it_were_not_trainable(kind):
     assert_close(ours.get_weights(), plain.get_weights(), **tolerance)
 
 
+@pytest.mark.compiled
 def test_training_that_is_resumed_goes_on(tmp_path):
     def ours():
         inner = keras.optimizers.AdamW(
@@ -315,6 +320,7 @@ def test_a_trainer_with_several():
 
 
 @pytest.mark.parametrize("kind", ["model", "trainer"])
+@pytest.mark.compiled
 def test_mixed_precision_with_a_loss_scale(kind):
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -333,6 +339,7 @@ def test_mixed_precision_with_a_loss_scale(kind):
     assert (net.get_weights()[-1] != before[-1]).any()
 
 
+@pytest.mark.compiled
 def test_a_trainer_that_updates_a_part():
     class Alternating(Supervised):
         def training_step(self, data):
@@ -386,6 +393,7 @@ def test_layers_without_names_of_their_own(tmp_path):
         made = again
 
 
+@pytest.mark.compiled
 def test_saved_before_training(tmp_path):
     inputs = keras.Input((3,))
     low, high = keras.layers.Dense(5), keras.layers.Dense(2)

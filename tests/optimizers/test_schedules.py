@@ -70,6 +70,7 @@ def test_they_end_at_zero():
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)
+@pytest.mark.compiled("Noam")
 def test_each_update_of_a_compiled_fit_has_its_rate(schedule, tmp_path):
     """With a gradient of 1, SGD moves a weight by the rate."""
     model = keras.Sequential(

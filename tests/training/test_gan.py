@@ -44,6 +44,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.compiled("wgan", "unrolled")
 def test_contract(name):
     gan = check_trainer(lambda: small_gan(**VARIANTS[name]), (POINTS,))
     copy = GAN.from_config(gan.get_config())
@@ -54,6 +55,7 @@ def test_contract(name):
     ]
 
 
+@pytest.mark.compiled
 def test_with_conditions():
     gan = check_trainer(
         lambda: small_gan(condition=(2,), matching_aware=True),
@@ -62,6 +64,7 @@ def test_with_conditions():
     assert gan.generate(conditions=LABELS[:5]).shape == (5, 2)
 
 
+@pytest.mark.compiled
 def test_in_half_precision():
     with_policy = keras.dtype_policies.DTypePolicy("mixed_float16")
     before = keras.config.dtype_policy()
@@ -76,6 +79,7 @@ def test_in_half_precision():
 
 
 @pytest.mark.parametrize("name", ["vanilla", "unrolled"])
+@pytest.mark.compiled("vanilla")
 def test_who_trains_changes_and_who_does_not_stays(name):
     """To the bit, statistics of batches included."""
     gan = small_gan(**VARIANTS[name])
@@ -102,6 +106,7 @@ def test_evaluation_changes_neither():
         assert not any(changed(old, values(network)))
 
 
+@pytest.mark.compiled
 def test_weights_are_clipped_after_every_step():
     gan = small_gan(**VARIANTS["wgan"])
     for _ in range(3):
@@ -262,6 +267,7 @@ def test_conditions_that_do_not_match_are_fakes():
     assert float(numpy(loss)[0]) == pytest.approx(expected / 2, rel=1e-5)
 
 
+@pytest.mark.compiled
 def test_regularization_counts():
     gan = small_gan()
     layer = gan.discriminator.layers[-1]
@@ -286,6 +292,7 @@ class Adds(keras.Layer):
 
 
 @pytest.mark.parametrize("place", ["generator", "discriminator"])
+@pytest.mark.compiled
 def test_what_a_layer_adds_counts(place):
     """Both have statistics, and so does the step that leaves them alone."""
     logs = []

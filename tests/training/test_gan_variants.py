@@ -75,6 +75,7 @@ def price_of(network):
 # Several generators.
 
 
+@pytest.mark.compiled
 def test_mad_gan():
     gan = check_trainer(lambda: mad_gan(diversity_weight=0.5), (POINTS,))
     assert 0.0 <= abs(gan.history.history["likeness"][0]) <= 1.0
@@ -138,6 +139,7 @@ def test_generators_must_fit_their_discriminator():
 
 
 @pytest.mark.parametrize("manifold", [False, True])
+@pytest.mark.compiled("True")
 def test_mode_regularized_gan(manifold):
     gan = check_trainer(lambda: mode_regularized_gan(manifold), (POINTS,))
     names = {"d_loss", "g_loss", "real_score", "fake_score", "reconstruction"}
@@ -251,6 +253,7 @@ def test_an_encoder_must_give_noise():
 
 
 @pytest.mark.parametrize("conditional", [True, False])
+@pytest.mark.compiled("True")
 def test_image_to_image(conditional):
     gan = check_trainer(lambda: image_to_image(conditional), (LABELS, POINTS))
     assert "content_loss" in gan.history.history
@@ -283,6 +286,7 @@ def test_learns_a_map_from_pairs():
 
 
 @pytest.mark.parametrize("identity_weight", [0.0, 5.0])
+@pytest.mark.compiled("5.0")
 def test_cycle_gan(identity_weight):
     gan = check_trainer(
         lambda: cycle_gan(identity_weight=identity_weight), (POINTS, LABELS)
@@ -378,6 +382,7 @@ def test_discriminators_see_what_their_own_pools_give_back(monkeypatch):
         np.testing.assert_allclose(*numpy([one, other]), atol=1e-4)
 
 
+@pytest.mark.compiled
 def test_statistics_of_discriminators_stay_while_generators_train(monkeypatch):
     networks = batch_normed((2, 2), (2, 2), (2, 1), (2, 1))
     gan = CycleConsistentGAN(*networks, seed=1)
@@ -390,6 +395,7 @@ def test_statistics_of_discriminators_stay_while_generators_train(monkeypatch):
     assert not any(found)
 
 
+@pytest.mark.compiled
 def test_all_four_networks_of_a_cycle_pay_for_their_weights():
     gan = cycle_gan()
 
@@ -457,6 +463,7 @@ def test_a_full_pool_exchanges_half_of_the_images():
     assert set(everything) == set(range(1, size + count + 1))
 
 
+@pytest.mark.compiled
 def test_images_of_a_batch_change_places_with_different_ones():
     pool = ImagePool(4, seed=1)
     exchanged(pool, [1, 2, 3, 4])
@@ -473,6 +480,7 @@ def test_images_of_a_batch_change_places_with_different_ones():
     assert after != {1.0, 2.0, 3.0, 4.0}
 
 
+@pytest.mark.compiled
 def test_a_pool_that_fills_in_the_middle_of_a_batch():
     pool = ImagePool(3, seed=2)
     exchanged(pool, [1, 2])
@@ -492,6 +500,7 @@ def test_larger_batches_and_no_pool():
     assert ImagePool.from_config(pool.get_config()).size == 3
 
 
+@pytest.mark.compiled
 def test_what_a_pool_keeps_inside_of_a_scope_stays_there():
     pool = ImagePool(3, seed=0)
     exchanged(pool, [1])

@@ -5,6 +5,8 @@ from trainers import TwoPlayers, normal
 
 from keras_dl.training import NamedOptimizers
 
+pytestmark = pytest.mark.compiled
+
 X = normal(12, 3)
 
 

@@ -45,6 +45,7 @@ def test_early_stopping(trainer):
     assert len(fit(trainer, stop, epochs=9).epoch) == 2
 
 
+@pytest.mark.compiled
 def test_model_checkpoint(trainer, tmp_path):
     path = tmp_path / "{epoch}.weights.h5"
     fit(trainer, keras.callbacks.ModelCheckpoint(path, save_weights_only=True))
@@ -86,6 +87,7 @@ def test_batch_hooks_see_running_means(trainer):
     assert [set(logs) for logs in seen] == [{"d_loss", "g_loss"}] * 2
 
 
+@pytest.mark.compiled
 def test_swap_ema_weights(trainer):
     trainer.compile(
         optimizer={
@@ -96,6 +98,7 @@ def test_swap_ema_weights(trainer):
     fit(trainer, keras.callbacks.SwapEMAWeights())
 
 
+@pytest.mark.compiled
 def test_terminate_on_nan():
     class Poison(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -115,12 +118,14 @@ def test_progress_bar(trainer, capsys):
     assert "g_loss" in capsys.readouterr().out
 
 
+@pytest.mark.compiled
 def test_backup_and_restore(trainer, tmp_path):
     folder = tmp_path / "backup"
     fit(trainer, keras.callbacks.BackupAndRestore(folder), epochs=1)
     assert not folder.exists()
 
 
+@pytest.mark.compiled
 def test_tensorboard(trainer, tmp_path):
     pytest.importorskip(
         "tensorboard", reason="TensorBoard is not among the test extras"

@@ -13,6 +13,8 @@ from trainers import (
 from keras_dl import Trainer
 from keras_dl.testing import check_trainer
 
+pytestmark = pytest.mark.compiled
+
 BACKEND = keras.backend.backend()
 X, Y = normal(22, 4), normal(22, 1)
 WEIGHTS = np.linspace(0.1, 2.0, 22).astype("float32")
