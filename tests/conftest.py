@@ -15,6 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras  # noqa: E402
 import pytest  # noqa: E402
 
+from keras_dl import backend  # noqa: E402
+
 if QUICK and keras.backend.backend() == "tensorflow":
     import tensorflow as tf
 
@@ -37,6 +39,19 @@ def pytest_sessionfinish():
     It would itself do so five times at its end, which took minutes.
     """
     gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_memory():
+    """Lets go of what a file has compiled, before the next one begins."""
+    yield
+    gc.collect()
+    backend.forget_compiled()
+
+
+def pytest_collection_finish():
+    """What is imported stays: without it, looking for garbage is quick."""
     gc.freeze()
 
 

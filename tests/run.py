@@ -27,7 +27,7 @@ GIGABYTE = 2**30
 # What a process may hold: programs are kept once compiled.
 MEMORY = 3 * GIGABYTE
 # Files in one process. More: fewer starts; fewer: less memory, better packed.
-FILES = {"agreement": 1, "compiled": 5, "rotation": 1, "values": 12, "once": 24}
+FILES = {"agreement": 1, "compiled": 9, "rotation": 1, "values": 16, "once": 24}
 # Small tests lose more by threads than they gain.
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",

@@ -30,6 +30,7 @@ convolve = _adapter.convolve
 convolve_back = _adapter.convolve_back
 densify = _adapter.densify
 exchange_rows = _adapter.exchange_rows
+forget_compiled = _adapter.forget_compiled
 fused_attention = _adapter.fused_attention
 gru = _adapter.gru
 guard = _adapter.guard
@@ -63,6 +64,7 @@ __all__ = [
     "densify",
     "differentiated_twice",
     "exchange_rows",
+    "forget_compiled",
     "fused_attention",
     "gru",
     "guard",

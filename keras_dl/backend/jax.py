@@ -125,6 +125,11 @@ def compiled_loop(model, body):
     return compiled(model, loop)
 
 
+def forget_compiled():
+    """Frees the programs that JAX keeps of functions that are gone, too."""
+    jax.clear_caches()
+
+
 def write_at(whole, part, index):
     """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
     return jax.lax.dynamic_update_slice_in_dim(whole, part, index, axis=1)

@@ -126,6 +126,10 @@ def compiled_loop(model, body):
     )
 
 
+def forget_compiled():
+    """Programs go with their functions."""
+
+
 def write_at(whole, part, index):
     """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
     start = (0, index) + (0,) * (len(whole.shape) - 2)

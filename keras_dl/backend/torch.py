@@ -140,6 +140,10 @@ def compiled_loop(model, body):
     return loop
 
 
+def forget_compiled():
+    """Programs go with their functions."""
+
+
 def write_at(whole, part, index):
     """`whole`, `(batch, time, ...)`, with `part` written from step `index`."""
     steps = torch.arange(part.shape[1], device=whole.device) + index

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_dl import backend
 from keras_dl.testing.measure import measure
 
 
@@ -51,6 +52,8 @@ def main(folder):
     gc.freeze()
     for i, spec in enumerate(specs):
         keras.utils.clear_session()
+        if i % 10 == 0:  # Each time costs what small programs have in common.
+            backend.forget_compiled()
         keras.utils.set_random_seed(0)
         try:
             _measure_into(folder / str(i), load_case(spec))

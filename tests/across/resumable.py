@@ -1,11 +1,11 @@
 """Trains with backups, and saves and loads; run by test_resume.py.
 
-`python resumable.py killed FOLDER` trains each of `TRAINERS` until something
-is raised in the middle of an epoch, and the last one until the process dies.
-`python resumable.py restarted FOLDER` goes on, and trains once more without
-an interruption; both histories of each are printed as JSON.
-`python resumable.py save FILE` saves after three steps, `load FILE` loads;
-both then take three steps more and print their losses.
+`python resumable.py killed FOLDER` saves a trainer after three steps and prints
+the losses of three more. Then it trains each of `TRAINERS` until something is
+raised in the middle of an epoch, and the last one until the process dies.
+`python resumable.py restarted FOLDER FILE` goes on, and trains once more
+without an interruption; both histories of each are printed as JSON, and three
+losses of the trainer that is loaded from the file.
 """
 
 import contextlib
@@ -118,23 +118,30 @@ def three_steps(trainer):
     ]
 
 
-def main(what, path):
+def saved(path):
+    trainer = compiled(
+        GradientPenalty, discriminator=network(8, inputs=3, outputs=1)
+    )
+    three_steps(trainer)
+    trainer.save(path)
+    return three_steps(trainer)
+
+
+def loaded(path):
+    trainer = keras.models.load_model(path)
+    assert np.asarray(trainer.optimizer["generator"].iterations) == 3
+    return three_steps(trainer)
+
+
+def main(what, folder, file=None):
     if what == "killed":
-        interrupted(path)
-    elif what == "restarted":
-        both = {n: (fit(n, backup(path, n)), fit(n)) for n in TRAINERS}
-        print(json.dumps(both))
-    elif what == "save":
-        trainer = compiled(
-            GradientPenalty, discriminator=network(8, inputs=3, outputs=1)
-        )
-        three_steps(trainer)
-        trainer.save(path)
-        print(json.dumps(three_steps(trainer)))
+        os.makedirs(folder)
+        path = os.path.join(folder, "trainer.keras")
+        print(json.dumps(saved(path)), flush=True)
+        interrupted(folder)
     else:
-        trainer = keras.models.load_model(path)
-        assert np.asarray(trainer.optimizer["generator"].iterations) == 3
-        print(json.dumps(three_steps(trainer)))
+        both = {n: (fit(n, backup(folder, n)), fit(n)) for n in TRAINERS}
+        print(json.dumps([both, loaded(file)]))
 
 
 if __name__ == "__main__":

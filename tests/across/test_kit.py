@@ -3,10 +3,10 @@
 import pytest
 import trainers
 
-from keras_dl.testing import compare_backends, compare_many
-from keras_dl.testing.__main__ import main
+from keras_dl.testing import __main__, compare, compare_backends, compare_many
 
 BACKENDS = ("torch", "jax")
+CASE = f"{trainers.__file__}:disagreeing_case"
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,13 @@ def test_twenty_steps_are_compared(reports):
     assert sum(name.endswith("after 20 steps") for name in names) == 6
 
 
-def test_a_difference_is_found_and_named(capsys, backends_agree):
+def test_a_difference_is_found_and_named(capsys, monkeypatch, backends_agree):
+    report = compare_backends(CASE, BACKENDS[::-1])
+    for module in (compare, __main__):
+        monkeypatch.setattr(module, "compare_backends", lambda *args: report)
     with pytest.raises(AssertionError, match="'output' differs by 1"):
-        backends_agree(trainers.disagreeing_case, backends=("jax", "torch"))
-    case = f"{trainers.__file__}:disagreeing_case"
-    assert main([case, "--backends", "jax,torch"]) == 1
+        backends_agree(trainers.disagreeing_case)
+    assert __main__.main([CASE]) == 1
     assert "| output | 5 |" in capsys.readouterr().out
 
 

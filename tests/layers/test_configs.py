@@ -1,9 +1,7 @@
 """Every argument of every layer survives the round trip of its config."""
 
-import inspect
-
-import keras
 import pytest
+from configs import check_arguments
 
 from keras_dl import layers
 
@@ -103,38 +101,9 @@ CASES = {
 }
 
 
-def plain(value):
-    """What can be compared, of initializers and activations too."""
-    return keras.saving.serialize_keras_object(value)
-
-
-def parameters(kind):
-    found = {}
-    for of in (kind, *kind.__bases__):
-        if of is not keras.Layer:
-            found |= inspect.signature(of.__init__).parameters
-    for name in ("self", "args", "kwargs"):
-        found.pop(name, None)
-    return found
-
-
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
 def test_config_keeps_every_argument(kind):
-    given, known = CASES[kind], parameters(kind)
-    assert set(given) == set(known)
-    required = {
-        name: 1
-        for name, parameter in known.items()
-        if parameter.default is inspect.Parameter.empty
-    }
-    layer, default = kind(**given, name="mine"), kind(**required)
-    copy = kind.from_config(layer.get_config())
-    assert plain(copy.get_config()) == plain(layer.get_config())
-    for name in given:
-        value = plain(getattr(layer, name))
-        assert value != plain(getattr(default, name)), name
-        assert value == plain(getattr(copy, name)), name
-    assert copy.name == "mine"
+    check_arguments(kind, CASES[kind])
 
 
 def test_every_layer_is_in_the_table():

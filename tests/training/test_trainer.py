@@ -464,12 +464,15 @@ class TestErrors:
 
     def test_data_of_the_wrong_shape_loses_nothing(self):
         trainer = self.supervised()
-        before = trainer.get_weights()
-        for use in (trainer.fit, trainer.evaluate):
-            with pytest.raises(ValueError, match="incompatible|expected"):
-                use(X[:, :3], Y, verbose=0)
-        for a, b in zip(before, trainer.get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
+        for _ in range(2):
+            before = trainer.get_weights()
+            for use in (trainer.fit, trainer.evaluate):
+                with pytest.raises(ValueError, match="incompatible|expected"):
+                    use(X[:, :3], Y, verbose=0)
+            for a, b in zip(before, trainer.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+            # On JAX a model that has trained lends its values to the step.
+            trainer.fit(X, Y, verbose=0)
 
     def test_nothing_to_evaluate(self):
         trainer = InputGradient(network(inputs=4, outputs=1))
