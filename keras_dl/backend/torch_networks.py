@@ -12,6 +12,8 @@ import weakref
 import keras
 import torch
 
+from keras_dl.backend import keras_names
+
 _steps = weakref.WeakKeyDictionary()
 
 
@@ -26,7 +28,7 @@ def call(layer, x, **kwargs):
         or layer.activity_regularizer
         or layer._forward_hooks
         or layer._forward_pre_hooks
-        or getattr(layer, "_remat_mode", None)
+        or layer._remat_mode
         or keras.distribution.distribution()
     )
     same = keras.backend.standardize_dtype(x.dtype) == layer.compute_dtype
@@ -87,6 +89,7 @@ class _Steps(keras.Layer):
         # It holds the layers, so that the losses of their last call are
         # cleared, but not the model, which could not be freed then.
         super().__init__(dtype=model.dtype_policy, name=name)
+        _require_masks()
         self.parts = model.layers
         self._inputs, self._outputs = model.inputs, model.outputs
         self._several = isinstance(model.output, list)
@@ -142,7 +145,7 @@ class _Node:
             )
             and layer.compute_dtype == policy.compute_dtype
             and layer.variable_dtype == policy.variable_dtype
-            and getattr(layer, "_call_context_args", None) == {"training"}
+            and layer._call_context_args == {"training"}
         ):
             self._source = id(source[0])
             self._modal = "training" in inspect.signature(layer.call).parameters
@@ -166,6 +169,13 @@ class _Node:
 
 def _fits(size, allowed):
     return allowed is None or size == allowed
+
+
+@functools.cache
+def _require_masks():
+    """A mask by another name would be passed over below, in silence."""
+    masked = keras.layers.Masking(name="probe")(torch.ones((1, 1, 1)))
+    keras_names.require(masked, "_keras_mask")
 
 
 @functools.cache

@@ -76,14 +76,16 @@ class DifferentiableUpdate:
         """The state of the optimizer itself, which must be built."""
         slots = []
         for name in self._slots:
-            of_variables = getattr(self.optimizer, name, None)
+            of_variables = getattr(self.optimizer, name)
             index = self.optimizer._get_variable_index
+            # SGD without momentum keeps none.
+            none = isinstance(self.optimizer, keras.optimizers.SGD)
+            none = none and not self.optimizer.momentum
             slots.append(
                 [
-                    # SGD without momentum keeps none.
-                    ops.convert_to_tensor(of_variables[index(v)])
-                    if of_variables
-                    else ops.zeros(v.shape, v.dtype)
+                    ops.zeros(v.shape, v.dtype)
+                    if none
+                    else ops.convert_to_tensor(of_variables[index(v)])
                     for v in variables
                 ]
             )

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_dl import backend
+from keras_dl.backend import keras_names
 from keras_dl.optimizers.updates import check_learning_rate
 
 # What the whole has, and its groups have not.
@@ -33,6 +34,14 @@ class _Group:
     # A number or a schedule: what the learning rate is multiplied by.
     rate: object
     optimizer: keras.optimizers.Optimizer
+
+
+# Overridden below.
+keras_names.require(
+    keras.optimizers.Optimizer,
+    "_backend_apply_gradients",
+    "_backend_update_step",
+)
 
 
 @keras.saving.register_keras_serializable("keras_dl")

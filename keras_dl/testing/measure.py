@@ -1,5 +1,6 @@
 """Runs one case in this process and measures it; see `compare`."""
 
+import inspect
 import time
 
 import keras
@@ -84,7 +85,8 @@ def _measure_layer(case, inputs, weights):
 
 
 def _training_argument(layer, training):
-    return {"training": training} if layer._call_has_training_arg else {}
+    told = "training" in inspect.signature(layer.call).parameters
+    return {"training": training} if told else {}
 
 
 class _CaseTrainer(Trainer):

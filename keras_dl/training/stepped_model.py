@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_dl import backend
+from keras_dl.backend import keras_names
 from keras_dl.training.log_means import LogMeans
 from keras_dl.training.step_checks import (
     batch_size,
@@ -17,6 +18,8 @@ from keras_dl.training.step_checks import (
     tidied,
 )
 
+# Overridden below.
+keras_names.require(keras.Model, "_symbolic_build")
 # The key of the seed generators' states among the saved variables.
 _SEEDS = "seed_states"
 

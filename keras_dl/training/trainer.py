@@ -117,7 +117,7 @@ class Trainer(SteppedModel):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y_pred = self(x, training=False)
         logs = {}
-        if self._compile_loss is not None:
+        if self.loss is not None:
             logs["loss"] = self.compute_loss(
                 x, y, y_pred, sample_weight, training=False
             )
@@ -283,7 +283,7 @@ class Trainer(SteppedModel):
         Raises:
             ValueError: If there is a compiled loss, and no `y` for it.
         """
-        if y is None and self._compile_loss is not None:
+        if y is None and self.loss is not None:
             check_structure(x, self.expects or ("x", "y"), type(self).__name__)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
