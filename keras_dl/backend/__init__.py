@@ -4,6 +4,7 @@ import importlib
 
 import keras
 
+from keras_dl.backend import specification
 from keras_dl.backend.nesting import differentiated_twice
 from keras_dl.backend.scope import Scope, substituted
 
@@ -20,37 +21,43 @@ _adapter = importlib.import_module(
     f"keras_dl.backend.{keras.backend.backend()}"
 )
 
+
+def _adapted(function):
+    """The adapter's own function, or what the specification has for all."""
+    return getattr(_adapter, function, getattr(specification, function))
+
+
 name = _adapter.name
-apply_gradients = _adapter.apply_gradients
-at_once = _adapter.at_once
-call = _adapter.call
-compiled = _adapter.compiled
-compiled_loop = _adapter.compiled_loop
-convolve = _adapter.convolve
-convolve_back = _adapter.convolve_back
-densify = _adapter.densify
-exchange_rows = _adapter.exchange_rows
-forget_compiled = _adapter.forget_compiled
-fused_attention = _adapter.fused_attention
-gru = _adapter.gru
-guard = _adapter.guard
-linear = _adapter.linear
-lstm = _adapter.lstm
-normalize_batch = _adapter.normalize_batch
-normalize_instances = _adapter.normalize_instances
-pad = _adapter.pad
-pick = _adapter.pick
-recurrent_kernel_pays = _adapter.recurrent_kernel_pays
-run_if = _adapter.run_if
-run_network = _adapter.run_network
-run_step = _adapter.run_step
-scan = _adapter.scan
-segment_sum = _adapter.segment_sum
-share = _adapter.share
-value_and_gradients = _adapter.value_and_gradients
-variable_gradients = _adapter.variable_gradients
-whole = _adapter.whole
-write_at = _adapter.write_at
+apply_gradients = _adapted("apply_gradients")
+at_once = _adapted("at_once")
+call = _adapted("call")
+compiled = _adapted("compiled")
+compiled_loop = _adapted("compiled_loop")
+convolve = _adapted("convolve")
+convolve_back = _adapted("convolve_back")
+densify = _adapted("densify")
+exchange_rows = _adapted("exchange_rows")
+forget_compiled = _adapted("forget_compiled")
+fused_attention = _adapted("fused_attention")
+gru = _adapted("gru")
+guard = _adapted("guard")
+linear = _adapted("linear")
+lstm = _adapted("lstm")
+normalize_batch = _adapted("normalize_batch")
+normalize_instances = _adapted("normalize_instances")
+pad = _adapted("pad")
+pick = _adapted("pick")
+recurrent_kernel_pays = _adapted("recurrent_kernel_pays")
+run_if = _adapted("run_if")
+run_network = _adapted("run_network")
+run_step = _adapted("run_step")
+scan = _adapted("scan")
+segment_sum = _adapted("segment_sum")
+share = _adapted("share")
+value_and_gradients = _adapted("value_and_gradients")
+variable_gradients = _adapted("variable_gradients")
+whole = _adapted("whole")
+write_at = _adapted("write_at")
 
 __all__ = [
     "Scope",

@@ -15,9 +15,6 @@ from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import Scope, assign, substituted
 
 name = "jax"
-# Keras' own operations on images are compiled well enough.
-convolve = convolve_back = pad = None
-normalize_batch = normalize_instances = None
 
 
 def scan(step, carry, xs, reverse=False):
@@ -162,14 +159,6 @@ def fused_attention(dtype):
     return keras.ops.dot_product_attention
 
 
-def call(layer, x, **kwargs):
-    """`layer(x)`: what Keras does around a `call` is compiled away."""
-    return layer(x, **kwargs)
-
-
-run_network = call
-
-
 def linear(x, kernel, bias=None):
     """`x kernel + bias`, as a product of matrices.
 
@@ -180,28 +169,6 @@ def linear(x, kernel, bias=None):
     if bias is not None:
         rows = rows + bias
     return rows.reshape(*x.shape[:-1], kernel.shape[1])
-
-
-def pick(x, index):
-    """`x[..., index]`, one value for each index."""
-    index = keras.ops.expand_dims(index, -1)
-    picked = keras.ops.take_along_axis(x, index, axis=-1)
-    return keras.ops.squeeze(picked, -1)
-
-
-def segment_sum(values, segments, number):
-    """The sum of the values of each of a number of segments."""
-    return keras.ops.segment_sum(values, segments, num_segments=number)
-
-
-def recurrent_kernel_pays(x, weights):
-    """Whether to take `lstm` and `gru`, not Keras' loop: always here."""
-    return True
-
-
-def densify(gradient):
-    """JAX has dense gradients only."""
-    return gradient
 
 
 def apply_gradients(optimizer, gradients, variables):
@@ -235,14 +202,6 @@ def run_if(condition, function, variables):
     function()
     for variable, old in zip(variables, before, strict=True):
         variable.assign(keras.ops.where(condition, variable.value, old))
-
-
-def whole(value):
-    """A loss is never divided by replicas here."""
-    return value
-
-
-share = whole
 
 
 def run_step(trainer, step, state, data):

@@ -7,9 +7,6 @@ from keras_dl.backend import loops, scope, tensorflow_replicas
 from keras_dl.backend.nesting import differentiated, is_differentiated
 
 name = "tensorflow"
-# Keras' own operations on images are compiled well enough.
-convolve = convolve_back = None
-normalize_batch = normalize_instances = None
 share = tensorflow_replicas.share
 whole = tensorflow_replicas.whole
 
@@ -44,7 +41,7 @@ def scan(step, carry, xs, reverse=False):
     return carry, tuple(stack.stack() for stack in stacks)
 
 
-def jit(fn):
+def _jit(fn):
     """Compiles a function of tensors by XLA, for each shape that comes."""
     return tf.function(fn, jit_compile=True)
 
@@ -73,7 +70,7 @@ def _many_rows(x):
 
 
 lstm, gru = loops.make(
-    scan, lambda fn: _hidden(jit(fn)), jit, in_loop=_many_rows, saves=_saves
+    scan, lambda fn: _hidden(_jit(fn)), _jit, in_loop=_many_rows, saves=_saves
 )
 
 
@@ -113,21 +110,12 @@ def compiled(model, function):
     return tf.function(function)
 
 
-def at_once(model, function):
-    """The function as it is: single operations need no compiler."""
-    return function
-
-
 def compiled_loop(model, body):
     """`while now[0]: now = body(*now)`, compiled as a whole."""
     return compiled(
         model,
         lambda *start: tf.while_loop(lambda goes_on, *_: goes_on, body, start),
     )
-
-
-def forget_compiled():
-    """Programs go with their functions."""
 
 
 def write_at(whole, part, index):
@@ -158,50 +146,9 @@ def exchange_rows(variable, index, change):
     return old
 
 
-def fused_attention(dtype):
-    """None: `keras.ops.dot_product_attention` is but its parts here."""
-    return None
-
-
-def call(layer, x, **kwargs):
-    """`layer(x)`: what Keras does around a `call` is compiled away."""
-    return layer(x, **kwargs)
-
-
-run_network = call
-
-
-def linear(x, kernel, bias=None):
-    """`x kernel + bias`, left to XLA, where it compiles."""
-    x = keras.ops.matmul(x, kernel)
-    return x if bias is None else x + bias
-
-
-def pick(x, index):
-    """`x[..., index]`, one value for each index."""
-    index = keras.ops.expand_dims(index, -1)
-    picked = keras.ops.take_along_axis(x, index, axis=-1)
-    return keras.ops.squeeze(picked, -1)
-
-
-def segment_sum(values, segments, number):
-    """The sum of the values of each of a number of segments."""
-    return keras.ops.segment_sum(values, segments, num_segments=number)
-
-
-def recurrent_kernel_pays(x, weights):
-    """Whether to take `lstm` and `gru`, not Keras' loop: always here."""
-    return True
-
-
 def densify(gradient):
     """Turns the sparse gradient of an embedding into a dense one."""
     return tf.convert_to_tensor(gradient)
-
-
-def apply_gradients(optimizer, gradients, variables):
-    """Applies `gradients` to `variables` by `optimizer`."""
-    optimizer.apply(gradients, variables)
 
 
 def run_if(condition, function, variables):
@@ -217,16 +164,3 @@ def run_if(condition, function, variables):
 def run_step(trainer, step, data):
     """Runs the stateful `step(data)` as Keras' TensorFlow trainer expects."""
     return step(data)
-
-
-def guard(trainer, function, check=None):
-    """Lets `check(logs)` look at what `function` returns."""
-    if check is None:
-        return function
-
-    def guarded(data):
-        logs = function(data)
-        check(logs)
-        return logs
-
-    return guarded

@@ -120,11 +120,6 @@ def compiled(model, function):
     return Recorded(model, function)
 
 
-def at_once(model, function):
-    """The function as it is: single operations need no compiler."""
-    return function
-
-
 def compiled_loop(model, body):
     """`while now[0]: now = body(*now)`, of which the body is compiled."""
     step = Recorded(model, body, in_place=True)
@@ -138,10 +133,6 @@ def compiled_loop(model, body):
         return now
 
     return loop
-
-
-def forget_compiled():
-    """Programs go with their functions."""
 
 
 def write_at(whole, part, index):
@@ -227,11 +218,6 @@ def segment_sum(values, segments, number):
     return values.new_zeros(number).index_add(0, segments.long(), values)
 
 
-def densify(gradient):
-    """Keras uses dense gradients only on PyTorch."""
-    return gradient
-
-
 def apply_gradients(optimizer, gradients, variables):
     """Applies `gradients` to `variables` by `optimizer`."""
     with torch.no_grad():
@@ -244,28 +230,7 @@ def run_if(condition, function, variables):
         function()
 
 
-def whole(value):
-    """A loss is never divided by replicas here."""
-    return value
-
-
-share = whole
-
-
 def run_step(trainer, step, data):
     """Runs the stateful `step(data)` as Keras' PyTorch trainer expects."""
     with torch.no_grad():
         return step(data)
-
-
-def guard(trainer, function, check=None):
-    """Lets `check(logs)` look at what `function` returns."""
-    if check is None:
-        return function
-
-    def guarded(data):
-        logs = function(data)
-        check(logs)
-        return logs
-
-    return guarded

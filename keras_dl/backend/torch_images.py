@@ -7,6 +7,8 @@ channels are last are seen through a view: nothing is moved.
 import torch
 from torch.nn import functional
 
+from keras_dl.backend import specification
+
 
 def convolve(x, kernel, bias, strides, padding, dilation, channels_last):
     """What `keras.layers.Conv2D` computes, with the bias in the product."""
@@ -33,18 +35,17 @@ def convolve(x, kernel, bias, strides, padding, dilation, channels_last):
 def convolve_back(x, kernel, bias, strides, padding, channels_last):
     """What `keras.layers.Conv2DTranspose` computes, without dilation.
 
-    Returns:
-        `None` where PyTorch's own operation gives something else: where one
-        side loses more than the other, or strides are larger than the kernel.
+    Where one side loses more than the other, or strides are larger than the
+    kernel, PyTorch's own operation gives something else: then by Keras'.
     """
     crops = [0, 0]
-    if padding == "same":
-        over = [k - s for k, s in zip(kernel.shape, strides, strict=False)]
-        if any(size % 2 or size < 0 for size in over):
-            return None
+    over = [k - s for k, s in zip(kernel.shape, strides, strict=False)]
+    same = padding == "same"
+    if min(over) < 0 or (same and any(size % 2 for size in over)):
+        rest = bias, strides, padding, channels_last
+        return specification.convolve_back(x, kernel, *rest)
+    if same:
         crops = [size // 2 for size in over]
-    elif any(k < s for k, s in zip(kernel.shape, strides, strict=False)):
-        return None
     x = _first(x) if channels_last else x
     kernel = _kernel_like(x, kernel)
     x = functional.conv_transpose2d(x, kernel, bias, strides, crops)

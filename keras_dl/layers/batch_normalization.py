@@ -42,7 +42,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         plain = mask is None and not self.renorm and not self.synchronized
         learns = training and self.trainable
-        if backend.normalize_batch is None or not plain or not learns:
+        if not plain or not learns:
             return super().call(inputs, training=training, mask=mask)
         x, *moments = backend.normalize_batch(
             inputs,

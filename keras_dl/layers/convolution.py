@@ -37,8 +37,6 @@ class Conv2D(keras.layers.Conv2D):
     """
 
     def call(self, inputs):
-        if backend.convolve is None:
-            return super().call(inputs)
         x = backend.convolve(
             inputs,
             self._used_kernel(),
@@ -82,18 +80,16 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     """
 
     def call(self, inputs):
-        x, plain = None, self.output_padding is None
-        if backend.convolve_back and plain and set(self.dilation_rate) == {1}:
-            x = backend.convolve_back(
-                inputs,
-                ops.convert_to_tensor(self.kernel),
-                self.bias.value if self.use_bias else None,
-                self.strides,
-                self.padding,
-                self.data_format == "channels_last",
-            )
-        if x is None:
+        if self.output_padding is not None or set(self.dilation_rate) != {1}:
             return super().call(inputs)
+        x = backend.convolve_back(
+            inputs,
+            ops.convert_to_tensor(self.kernel),
+            self.bias.value if self.use_bias else None,
+            self.strides,
+            self.padding,
+            self.data_format == "channels_last",
+        )
         return x if self.activation is None else self.activation(x)
 
 
@@ -125,7 +121,5 @@ class ZeroPadding2D(keras.layers.ZeroPadding2D):
     """
 
     def call(self, inputs):
-        if backend.pad is None:
-            return super().call(inputs)
         last = self.data_format == "channels_last"
         return backend.pad(inputs, self.padding, last, "constant")

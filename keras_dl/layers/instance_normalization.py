@@ -1,7 +1,6 @@
 """Normalization of each channel of each image by itself."""
 
 import keras
-from keras import ops
 
 from keras_dl import backend
 from keras_dl.checks import check_positive
@@ -80,27 +79,11 @@ class InstanceNormalization(keras.Layer):
         self.built = True
 
     def call(self, inputs):
-        if backend.normalize_instances is not None:
-            scales = [
-                None if w is None else w.value for w in (self.gamma, self.beta)
-            ]
-            rest = *scales, self.epsilon, self.compute_dtype
-            return backend.normalize_instances(inputs, self.axis, *rest)
-        dtype = keras.backend.result_type(self.compute_dtype, "float32")
-        x = ops.cast(inputs, dtype)
-        channels = self.axis % len(x.shape)
-        axes = [i for i in range(1, len(x.shape)) if i != channels]
-        x = x - ops.mean(x, axes, keepdims=True)
-        variance = ops.mean(ops.square(x), axes, keepdims=True)
-        factor = ops.rsqrt(variance + self.epsilon)
-        along = [1] * len(x.shape)
-        along[channels] = x.shape[channels]
-        if self.scale:
-            factor = factor * ops.reshape(self.gamma, along)
-        x = x * factor
-        if self.center:
-            x = x + ops.reshape(self.beta, along)
-        return ops.cast(x, self.compute_dtype)
+        gamma, beta = (
+            None if w is None else w.value for w in (self.gamma, self.beta)
+        )
+        rest = self.axis, gamma, beta, self.epsilon, self.compute_dtype
+        return backend.normalize_instances(inputs, *rest)
 
     def compute_output_shape(self, input_shape):
         return input_shape
