@@ -172,4 +172,4 @@ def compiled(layer, function):
         import torch
 
         return torch.no_grad()(function)
-    return backend.compiled(layer, function)
+    return backend.compiled(function, layer.variables)

@@ -12,6 +12,7 @@ from keras_dl.autodiff import (
     value_and_grad,
     variable_gradients,
 )
+from keras_dl.execution import compiled, run_network
 from keras_dl.training import Trainer
 
 __version__ = "0.1.0"
@@ -20,6 +21,7 @@ __all__ = [
     "Trainer",
     "applications",
     "callbacks",
+    "compiled",
     "constraints",
     "datasets",
     "generate",
@@ -30,6 +32,7 @@ __all__ = [
     "losses",
     "metrics",
     "optimizers",
+    "run_network",
     "substitute",
     "tasks",
     "testing",

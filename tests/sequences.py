@@ -29,7 +29,7 @@ def gradients_of(fn, *inputs):
 
 def compiled(layer, function):
     """Compiles a function that calls the layer: one program, not many."""
-    return backend.compiled(layer, function)
+    return backend.compiled(function, layer.variables)
 
 
 class Masked(keras.Layer):

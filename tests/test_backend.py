@@ -117,7 +117,7 @@ class Given:
 def test_single_operations_are_compiled_where_that_is_quicker():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     x = ops.convert_to_tensor(normal(4, 3))
-    run = backend.at_once(model, lambda x: model(x) + 1.0)
+    run = backend.at_once(lambda x: model(x) + 1.0)
     np.testing.assert_allclose(
         numpy(run(x))[0], numpy(model(x))[0] + 1.0, atol=1e-6
     )

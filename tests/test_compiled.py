@@ -6,7 +6,8 @@ import pytest
 from keras import ops
 from keras.ops import convert_to_numpy as array
 
-from keras_dl import backend
+import keras_dl
+from keras_dl import backend, layers
 
 pytestmark = pytest.mark.compiled
 
@@ -25,7 +26,7 @@ def test_it_follows_every_weight():
     def function(x, state):
         return model(x), {"count": state["count"] + 1}
 
-    compiled = backend.compiled(model, function)
+    compiled = backend.compiled(function)
     for number in range(4):
         for weight in model.weights:
             weight.assign(number + weight)
@@ -37,7 +38,7 @@ def test_it_follows_every_weight():
 def test_other_shapes_and_nothing():
     model = dense()
     compiled = backend.compiled(
-        model, lambda x, y: model(x) if y is None else model(x) + y
+        lambda x, y: model(x) if y is None else model(x) + y
     )
     for _ in range(3):
         for x, y in ((X, None), (X, X), (X[:1], None)):
@@ -53,7 +54,7 @@ def test_a_loop():
         total = total + ops.sum(model(X))
         return count + 1 < 5, count + 1, total
 
-    loop = backend.compiled_loop(model, body)
+    loop = backend.compiled_loop(body)
     for _ in range(3):
         _, count, total = loop(
             ops.convert_to_tensor(True), ops.zeros((), "int32"), ops.zeros(())
@@ -64,7 +65,6 @@ def test_a_loop():
 
 
 def test_a_loop_that_writes_to_its_state_leaves_what_came_in_alone():
-    model = dense()
     rows, parts = ops.zeros((2, 6, 2)), ops.convert_to_tensor(X)[:, None]
 
     def body(goes_on, count, rows, kept):
@@ -81,7 +81,7 @@ def test_a_loop_that_writes_to_its_state_leaves_what_came_in_alone():
     state = begin()
     while state[0]:
         state = body(*state)
-    loop = backend.compiled_loop(model, body)
+    loop = backend.compiled_loop(body)
     for _ in range(3):
         found = loop(*begin())
         for a, b in zip(found[1:], state[1:], strict=True):
@@ -96,7 +96,7 @@ def test_a_recorded_function_reads_any_layout():
     def function(x):
         return torch.as_strided(x.contiguous(), (4,), (1,))
 
-    compiled = backend.compiled(dense(), function)
+    compiled = backend.compiled(function)
     x = ops.convert_to_tensor(X)
     for layout in (x, x, x.T.contiguous().T):
         np.testing.assert_array_equal(array(compiled(layout)), X.ravel())
@@ -109,7 +109,7 @@ def test_what_is_computed_several_times_is_left_in_once():
     model = dense()
 
     compiled = backend.compiled(
-        model, lambda x: [model(x) * ops.arange(2.0) for _ in range(2)]
+        lambda x: [model(x) * ops.arange(2.0) for _ in range(2)]
     )
     for _ in range(2):
         compiled(X)
@@ -126,19 +126,16 @@ def test_what_is_drawn_twice_differs():
     def function(x):
         return [model(x, training=True) for _ in range(2)]
 
-    compiled = backend.compiled(model, function)
+    compiled = backend.compiled(function)
     x = np.ones((1, 50), "float32")
     for _ in range(3):
         first, second = map(array, compiled(x))
         assert (first != second).any()
 
 
-@pytest.mark.skipif(
-    backend.name == "tensorflow", reason="reads its variables where they are"
-)
 def test_it_follows_weights_that_are_replaced():
     model = dense()
-    compiled = backend.compiled(model, lambda x: model(x))
+    compiled = backend.compiled(lambda x: model(x))
     for number in range(3):
         values = [number + ops.copy(w.value) for w in model.weights]
         with backend.substituted(zip(model.weights, values, strict=True)):
@@ -150,7 +147,6 @@ def test_it_follows_weights_that_are_replaced():
 @pytest.mark.skipif(backend.name != "torch", reason="others cannot at all")
 @pytest.mark.parametrize("look", ["numpy", "tolist", "item", "bool"])
 def test_a_function_that_looks_at_values_stays_as_it_is(look):
-    model = dense()
 
     def function(x):
         if look == "bool":
@@ -158,7 +154,7 @@ def test_a_function_that_looks_at_values_stays_as_it_is(look):
         value = getattr(x.sum(), look)()
         return x * float(value)
 
-    compiled = backend.compiled(model, function)
+    compiled = backend.compiled(function)
     for sign in (1, 1, -1, 1):
         x = ops.convert_to_tensor(sign * X)
         np.testing.assert_allclose(array(compiled(x)), array(function(x)))
@@ -166,7 +162,116 @@ def test_a_function_that_looks_at_values_stays_as_it_is(look):
 
 def test_errors_come_through():
     model = dense()
-    compiled = backend.compiled(model, lambda x: model(x))
+    compiled = backend.compiled(lambda x: model(x))
     for _ in range(3):
         with pytest.raises(ValueError, match="incompatible"):
             compiled(np.ones((2, 3), "float32"))
+
+
+# The public function: of any variables, which it may write to.
+
+
+def test_it_finds_the_variables_by_itself():
+    first, second = dense(), dense()
+
+    @keras_dl.compiled
+    def function(x):
+        return first(x) + second(x)
+
+    for number in range(4):
+        for weight in (*first.weights, *second.weights):
+            weight.assign(0.1 * number + weight)
+        expected = array(first(X)) + array(second(X))
+        np.testing.assert_allclose(array(function(X)), expected, atol=1e-6)
+
+
+def test_variables_that_show_up_later():
+    first, second = dense(), dense()
+
+    @keras_dl.compiled
+    def function(x):
+        return first(x) if x.shape[0] == 2 else first(x) + second(x)
+
+    for number in range(4):
+        for weight in (*first.weights, *second.weights):
+            weight.assign(0.1 * number + weight)
+        for x in (X, X[:1]):
+            expected = array(first(x)) + (len(x) == 1) * array(second(x))
+            np.testing.assert_allclose(array(function(x)), expected, atol=1e-6)
+
+
+def test_what_it_writes_is_written():
+    """Statistics, metrics and seeds, once in each call."""
+    norm, mean = layers.BatchNormalization(), keras.metrics.Mean()
+    seed = keras.random.SeedGenerator(3)
+    norm.build((None, 2))
+
+    @keras_dl.compiled
+    def function(x):
+        noise = keras.random.uniform((), seed=seed)
+        mean.update_state(ops.mean(x))
+        return norm(x, training=True), noise
+
+    drawn = set()
+    for number in range(1, 5):
+        _, noise = function(X)
+        drawn.add(float(noise))
+        assert float(array(mean.count)) == number
+        share = 1.0 - 0.99**number
+        np.testing.assert_allclose(
+            array(norm.moving_mean), share * X.mean(0), rtol=1e-4
+        )
+    assert len(drawn) == 4
+
+
+def test_a_count_goes_on():
+    """Nothing but the write forbids to record this on PyTorch."""
+    count = keras.Variable(0.0)
+
+    @keras_dl.compiled
+    def function(x):
+        count.assign_add(1.0)
+        return x + count
+
+    for number in range(1, 5):
+        np.testing.assert_allclose(array(function(X)), X + number)
+        assert float(array(count)) == number
+
+
+def test_gradients_inside_and_through():
+    model = dense()
+
+    def slope(x):
+        return keras_dl.grad(lambda x: ops.sum(model(x) ** 2))(x)
+
+    quick, x = keras_dl.compiled(slope), ops.convert_to_tensor(X)
+    for _ in range(3):
+        np.testing.assert_allclose(array(quick(x)), array(slope(x)), atol=1e-6)
+    outer = [
+        keras_dl.grad(lambda x, f=f: ops.sum(f(x) ** 3))(x)
+        for f in (quick, slope)
+    ]
+    np.testing.assert_allclose(*map(array, outer), atol=1e-4)
+    _, (kernel, _) = keras_dl.variable_gradients(
+        lambda: ops.sum(quick(x)), model.weights
+    )
+    assert np.abs(array(kernel)).max() > 0.1
+
+
+def test_inside_a_trainer():
+    model = dense()
+    quick = keras_dl.compiled(lambda x: ops.sum(model(x)))
+
+    class Falls(keras_dl.Trainer):
+        def training_step(self, x):
+            return {"loss": self.minimize(lambda: quick(x))}
+
+    trainer = Falls(model)
+    trainer.compile(keras.optimizers.SGD(0.1))
+    losses = trainer.fit(X, epochs=3, verbose=0).history["loss"]
+    assert losses[2] < losses[1] < losses[0]
+
+
+def test_it_is_no_function():
+    with pytest.raises(TypeError, match="`function` must be callable"):
+        keras_dl.compiled(3)

@@ -14,7 +14,7 @@ FRAMEWORKS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
 # Ground floor first; a room imports from itself and from those before it.
 FLOORS = [
     {"backend", "checks"},
-    {"autodiff"},
+    {"autodiff", "execution"},
     {
         "constraints",
         "datasets",

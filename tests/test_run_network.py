@@ -10,6 +10,7 @@ import pytest
 from keras import layers, ops
 from sequences import Masked, masked, normal, numpy
 
+import keras_dl
 from keras_dl import autodiff, backend
 from keras_dl.layers import Conv2D, InstanceNormalization, ResidualBlock
 
@@ -265,3 +266,9 @@ def test_a_model_can_be_freed():
     del network, x
     gc.collect()
     assert alive() is None
+
+
+def test_it_is_public():
+    model = keras.Sequential([keras.Input((4, 4, 2)), Conv2D(3, 2)])
+    found = keras_dl.run_network(model, ops.convert_to_tensor(X))
+    np.testing.assert_array_equal(*map(ops.convert_to_numpy, (found, model(X))))

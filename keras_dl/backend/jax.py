@@ -12,7 +12,7 @@ import keras
 
 from keras_dl.backend import loops
 from keras_dl.backend.nesting import differentiated
-from keras_dl.backend.scope import Scope, assign, substituted
+from keras_dl.backend.scope import Reading, Scope, assign, substituted
 
 name = "jax"
 
@@ -94,24 +94,54 @@ def _tell_when_reached(tensor, connected, key):
     return identity(tensor)
 
 
-def compiled(model, function):
-    """Compiles `function(*tensors)`, which reads the model's variables."""
-    variables = model.variables
+def compiled(function, variables=()):
+    """By `jax.jit`, with the variables that it reads as further arguments.
+
+    Tracing tells which they are. Where there is one that was not known before,
+    the trace is given up, and begins anew with all of them.
+    """
+    known = {id(variable): variable for variable in variables}
 
     @jax.jit
     def pure(values, *args):
-        with substituted(zip(variables, values, strict=True)):
-            return function(*args)
+        before = dict(zip(known, values, strict=True))
+        with Reading(zip(known.values(), values, strict=True)) as scope:
+            result = function(*args)
+        found = {**scope.read, **{id(v): v for v, _ in scope.writes()}}
+        if not found.keys() <= known.keys():
+            known.update(found)
+            raise _MoreVariables
+        after = {key: scope.state_mapping[key] for key in known}
+        return result, {
+            number: after[key]
+            for number, key in enumerate(known)
+            if after[key] is not before[key]
+        }
 
-    return lambda *args: pure([v.value for v in variables], *args)
+    def run(*args):
+        while True:
+            values = [variable.value for variable in known.values()]
+            try:
+                result, written = pure(values, *args)
+            except _MoreVariables:
+                continue
+            variables = list(known.values())
+            assign((variables[i], value) for i, value in written.items())
+            return result
+
+    return run
 
 
-def at_once(model, function):
+class _MoreVariables(Exception):
+    """A trace has read variables that were not among its arguments."""
+
+
+def at_once(function, variables=()):
     """One program: it is compiled sooner than each of its operations."""
-    return compiled(model, function)
+    return compiled(function, variables)
 
 
-def compiled_loop(model, body):
+def compiled_loop(body, variables=()):
     """`while now[0]: now = body(*now)`, compiled as a whole."""
 
     def loop(*start):
@@ -119,7 +149,7 @@ def compiled_loop(model, body):
             lambda now: now[0], lambda now: body(*now), start
         )
 
-    return compiled(model, loop)
+    return compiled(loop, variables)
 
 
 def forget_compiled():

@@ -54,6 +54,22 @@ class Scope(keras.StatelessScope):
         ]
 
 
+class Reading(Scope):
+    """A scope that notes which variables are read.
+
+    Attributes:
+        read: Variables by their ids, in the order in which they were read.
+    """
+
+    def __init__(self, state_mapping=()):
+        super().__init__(state_mapping)
+        self.read = {}
+
+    def get_current_value(self, variable):
+        self.read[id(variable)] = variable
+        return super().get_current_value(variable)
+
+
 def is_open():
     """Whether writes to variables land in a scope."""
     with keras.StatelessScope(initialize_variables=False) as probe:

@@ -79,17 +79,20 @@ def share(value):
 # Compiling.
 
 
-def compiled(model, function):
-    """Compiles `function(*tensors)`, which reads the model's variables."""
+def compiled(function, variables=()):
+    """`function(*tensors)`, compiled; see `keras_dl.compiled`.
+
+    It finds the variables that it reads; sooner if some are told.
+    """
     raise NotImplementedError
 
 
-def compiled_loop(model, body):
+def compiled_loop(body, variables=()):
     """`while now[0]: now = body(*now)`, compiled."""
     raise NotImplementedError
 
 
-def at_once(model, function):
+def at_once(function, variables=()):
     """`compiled`, where that takes less time than single operations.
 
     Elsewhere the function as it is: nothing compiles its operations.

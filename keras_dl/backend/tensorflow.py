@@ -105,15 +105,20 @@ def variable_gradients(fn, variables):
     return (value, aux), tape.gradient(value, sources)
 
 
-def compiled(model, function):
-    """Compiles `function(*tensors)`, which reads the model's variables."""
-    return tf.function(function)
+def compiled(function, variables=()):
+    """By `tf.function`, which reads variables where they are."""
+    program = tf.function(function)
+
+    def run(*args):
+        # Within a scope variables may read as something else.
+        return (function if scope.is_open() else program)(*args)
+
+    return run
 
 
-def compiled_loop(model, body):
+def compiled_loop(body, variables=()):
     """`while now[0]: now = body(*now)`, compiled as a whole."""
     return compiled(
-        model,
         lambda *start: tf.while_loop(lambda goes_on, *_: goes_on, body, start),
     )
 

@@ -115,14 +115,14 @@ def _detach(structure):
     return tree_map_only(torch.Tensor, torch.Tensor.detach, structure)
 
 
-def compiled(model, function):
-    """`function(*tensors)`, which reads the model's variables, as a graph."""
-    return Recorded(model, function)
+def compiled(function, variables=()):
+    """As the operations that it comes to, recorded."""
+    return Recorded(function)
 
 
-def compiled_loop(model, body):
+def compiled_loop(body, variables=()):
     """`while now[0]: now = body(*now)`, of which the body is compiled."""
-    step = Recorded(model, body, in_place=True)
+    step = Recorded(body, in_place=True)
 
     def loop(*now):
         # Copies of its own, which it may write to.

@@ -14,26 +14,31 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
+from keras_dl.backend.nesting import is_differentiated
+from keras_dl.backend.scope import Reading
+
 
 class Recorded:
-    """`function(*tensors)`, which reads the model's variables, recorded.
+    """`function(*tensors)`, which may read Keras variables, recorded.
 
     For each set of shapes the first call runs as it is, so that what is called
     once is not recorded for nothing; the second is recorded. A function that
-    looks at the values of its tensors cannot be, and stays as it is.
+    looks at the values of its tensors, or writes to variables, cannot be, and
+    stays as it is.
 
     Args:
-        model: The model.
         function: The function.
         in_place: Whether the tensors may be written to.
     """
 
-    def __init__(self, model, function, in_place=False):
-        self._variables, self._function = model.variables, function
-        self._in_place = in_place
-        self._values, self._graphs = None, {}
+    def __init__(self, function, in_place=False):
+        self._function, self._in_place = function, in_place
+        # The variables that graphs read, and the tensors that they held.
+        self._variables, self._values, self._graphs = {}, [], {}
 
     def __call__(self, *arguments):
+        if is_differentiated():
+            return self._function(*arguments)
         self.follow_weights()
         return self.run(*arguments)
 
@@ -42,9 +47,12 @@ class Recorded:
 
         A graph reads the tensors, whatever values they have.
         """
-        values = [variable.value for variable in self._variables]
-        if not _same(values, self._values):
+        values = self._held()
+        if not all(map(operator.is_, values, self._values)):
             self._values, self._graphs = values, {}
+
+    def _held(self):
+        return [variable.value for variable in self._variables.values()]
 
     @torch.no_grad()
     def run(self, *arguments):
@@ -72,11 +80,15 @@ class Recorded:
             return found
 
         try:
-            with _NoValues():
+            with _NoValues(), Reading() as scope:
                 graph = make_fx(flat)(*leaves)
         except RuntimeError:
             # It looks at values; or it fails, as it will once more, aloud.
             return plain
+        if scope.writes():
+            return plain
+        self._variables.update(scope.read)
+        self._values = self._held()
         _compute_once(graph.graph)
         if self._in_place:
             _write_in_place(graph.graph)
@@ -145,14 +157,6 @@ def _plain(leaf):
     if isinstance(leaf, np.ndarray):
         leaf = keras.ops.convert_to_tensor(leaf)
     return leaf.contiguous() if isinstance(leaf, torch.Tensor) else leaf
-
-
-def _same(values, others):
-    return (
-        others is not None
-        and len(values) == len(others)
-        and all(a is b for a, b in zip(values, others, strict=True))
-    )
 
 
 def _kind(leaf):

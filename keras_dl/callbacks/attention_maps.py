@@ -152,7 +152,7 @@ class AttentionMaps(keras.callbacks.Callback):
             if not getattr(model, "built", True):
                 model.attention((source, target))  # Makes its variables.
             self._attention = backend.compiled(
-                model, lambda *pair: model.attention(pair)
+                lambda *pair: model.attention(pair), model.variables
             )
         weights = self._attention(source, target)
         if isinstance(weights, (list, tuple)):

@@ -57,8 +57,8 @@ class Cached:
         self.pad_id = getattr(model, "pad_id", None)
         # Compiled for each value of what is no tensor.
         self._prefill = functools.cache(self._compiled_prefill)
-        self._greedy = backend.compiled_loop(model, self._choose)
-        self.step = backend.compiled(model, self._step)
+        self._greedy = backend.compiled_loop(self._choose, model.variables)
+        self.step = backend.compiled(self._step, model.variables)
 
     def prefill(self, prompts, mask, length, copies):
         """Reads the prompts: `(logits, state)`, `copies` rows for each."""
@@ -93,7 +93,7 @@ class Cached:
                 )
             return ops.cast(logits, "float32"), state
 
-        return backend.compiled(self.model, prefill)
+        return backend.compiled(prefill, self.model.variables)
 
     def _step(self, tokens, parents, state):
         """Reads a token of each row, which goes on from row `parents`."""

@@ -254,7 +254,7 @@ def _run(layer, inputs, policy):
         )
         return outputs, gradients
 
-    run = backend.at_once(layer, run)
+    run = backend.at_once(run, layer.variables)
     outputs, gradients = run(ops.convert_to_tensor(inputs))
     for what, tensors in ("output", outputs), ("gradient", gradients):
         for tensor in tensors:

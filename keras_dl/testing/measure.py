@@ -1,5 +1,6 @@
 """Runs one case in this process and measures it; see `compare`."""
 
+import functools
 import inspect
 import time
 
@@ -68,10 +69,8 @@ def _measure_layer(case, inputs, weights):
     def call(*tensors):
         return layer(*tensors, **_training_argument(layer, case.training))
 
-    def run(function):
-        return backend.at_once(layer, function)
-
     before = [ops.copy(variable.value) for variable in layer.variables]
+    run = functools.partial(backend.at_once, variables=layer.variables)
     tensors = _computed(case, call, inputs, layer.trainable_variables, run)
     # The run above may have moved statistics and seeds.
     for variable, value in zip(layer.variables, before, strict=True):

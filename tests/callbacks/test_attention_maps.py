@@ -208,8 +208,8 @@ def test_vocabularies_from_elsewhere_have_their_own_padding():
 def test_attention_is_compiled_once_for_each_model(monkeypatch):
     made = []
 
-    def compiled(model, function):
-        made.append(model)
+    def compiled(function, variables):
+        made.append(function)
         return function
 
     monkeypatch.setattr(
@@ -222,7 +222,7 @@ def test_attention_is_compiled_once_for_each_model(monkeypatch):
         maps.set_model(model)
         maps.weights()
         maps.weights()
-    assert made == list(models)
+    assert len(made) == 2
 
 
 def test_errors(monkeypatch):
