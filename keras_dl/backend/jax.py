@@ -163,16 +163,7 @@ def write_at(whole, part, index):
 
 
 def exchange_rows(variable, index, change):
-    """Writes `change(rows)` in the place of some rows of a variable.
-
-    Args:
-        variable: The variable.
-        index: Which rows, all different.
-        change: Function of these rows.
-
-    Returns:
-        The rows that were there before.
-    """
+    """By a gather and a scatter; all is written on CPU."""
     value = variable.value
     old = value[index]
     variable.assign(value.at[index].set(change(old)))
