@@ -17,8 +17,10 @@ def compiled(function):
     It need not be told which variables it reads: weights that change are
     followed, within `keras_dl.substitute` too. What it writes to variables,
     such as the states of seeds and metrics, is written. Variables must have
-    been made before: build models first. Gradients can be taken inside, by
-    `keras_dl.grad`, and through the function.
+    been made before: build models first. Losses that layers add inside
+    (`add_loss`) are not seen outside: return them. Gradients can be taken
+    inside, by `keras_dl.grad`, and through the function, by `keras_dl` and by
+    Keras' `fit`; PyTorch's own `backward` is not followed.
 
     Args:
         function: A function of tensors, arrays, and nested structures of them.

@@ -137,7 +137,7 @@ def run(job, default_flags=False):
         return Result(
             job,
             # 5: all tests of these files are deselected.
-            process.returncode not in (0, 5),
+            process.returncode not in (0, 5) or not report.exists(),
             said,
             time.perf_counter() - start,
             usage.ru_utime + usage.ru_stime,
@@ -207,6 +207,8 @@ def print_summary(results, seconds):
         print("\nSkipped on every backend that they ran on:")
         for name, why in nowhere.items():
             print(f"  {name}: {why}")
+    for name in idle(results):
+        print(f"\nNo test ran: {name}")
     counts = collections.Counter(test.outcome for test, _ in each)
     failed = counts["failed"] or sum(result.failed for result in results)
     print(
@@ -214,6 +216,16 @@ def print_summary(results, seconds):
         f"{counts['skipped']} skipped",
         flush=True,
     )
+
+
+def idle(results):
+    """Lanes on a backend in which no test passed."""
+    busy = {r.job.name for r in results if _passed(r)}
+    return sorted({r.job.name for r in results} - busy)
+
+
+def _passed(result):
+    return any(test.outcome == "passed" for test in result.tests)
 
 
 def skipped_everywhere(results):
@@ -245,7 +257,7 @@ def main():
         results.append(result)
     print_summary(results, time.perf_counter() - start)
     complete = options.all or not options.lanes
-    failed = any(result.failed for result in results)
+    failed = any(result.failed for result in results) or bool(idle(results))
     sys.exit(failed or (complete and bool(skipped_everywhere(results))))
 
 

@@ -258,6 +258,96 @@ def test_gradients_inside_and_through():
     assert np.abs(array(kernel)).max() > 0.1
 
 
+def test_inside_keras_own_fit():
+    """Its step differentiates through it, which nobody says on PyTorch."""
+
+    class Plain(keras.Model):
+        def __init__(self, wrap):
+            super().__init__()
+            self.inner = dense()
+            self.inner.set_weights([0.5 * np.eye(2), np.ones(2)])
+            self.part = wrap(lambda x: self.inner(x))
+
+        def call(self, x):
+            return self.part(x)
+
+    def trained(wrap):
+        model = Plain(wrap)
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(X, X, epochs=4, batch_size=2, shuffle=False, verbose=0)
+        return model.inner.get_weights()
+
+    pairs = zip(trained(keras_dl.compiled), trained(lambda f: f), strict=True)
+    for found, expected in pairs:
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.abs(expected - 1.0).min() > 1e-3  # The biases have moved.
+
+
+def test_inside_a_layer_of_half_precision():
+    """What it reads there is rounded, and must not be written back."""
+    weight = keras.Variable(1.0009765625)
+
+    class Scaled(keras.layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight((), "ones")
+            self.scale.assign(1.0009765625)
+            self.run = keras_dl.compiled(lambda x: x * self.scale * weight)
+
+        def call(self, x):
+            return self.run(x)
+
+    layer = Scaled(dtype="mixed_bfloat16")
+    for _ in range(3):
+        layer(X)
+    assert float(array(layer.scale)) == float(array(weight)) == 1.0009765625
+
+
+def test_second_order_through_a_recurrent_layer():
+    """What is compiled for one order is not taken for another."""
+    layer = keras_dl.layers.LSTM(3)
+    x = ops.convert_to_tensor(np.stack([X, X + 1.0], 1))
+    layer.build(x.shape)
+
+    def slope(function):
+        return keras_dl.grad(lambda x: ops.sum(function(x) ** 2))
+
+    def second(function):
+        return slope(slope(function))(x)
+
+    quick = keras_dl.compiled(lambda x: layer(x))
+    for _ in range(2):
+        quick(x)
+        slope(quick)(x)
+    np.testing.assert_allclose(
+        array(second(quick)), array(second(layer)), atol=1e-5
+    )
+
+
+def test_the_number_in_a_variable():
+    """It is looked at in each call, or cannot be where that is impossible."""
+    variable = keras.Variable(2.0)
+
+    @keras_dl.compiled
+    def function(x):
+        return x * float(variable)
+
+    for number in (2.0, 3.0, 4.0):
+        variable.assign(number)
+        try:
+            found = function(X)
+        except TypeError:  # A tracer has no value, and says so.
+            assert backend.name != "torch"
+            return
+        np.testing.assert_allclose(array(found), number * X)
+
+
+@pytest.mark.skipif(backend.name != "jax", reason="others say it themselves")
+def test_variables_made_inside_are_refused():
+    function = keras_dl.compiled(lambda x: keras.layers.Dense(2)(x))
+    with pytest.raises(ValueError, match="cannot make variables.*kernel"):
+        function(X)
+
+
 def test_inside_a_trainer():
     model = dense()
     quick = keras_dl.compiled(lambda x: ops.sum(model(x)))

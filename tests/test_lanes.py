@@ -99,6 +99,13 @@ def test_what_is_skipped_everywhere_is_found():
     }
 
 
+def test_a_lane_in_which_nothing_ran_is_found():
+    skipped = run.Test("a", "skipped", 0.0, "why")
+    assert run.idle([result(skipped)]) == [jobs()[0].name]
+    assert not run.idle([result(skipped, run.Test("b", "passed", 0.1))])
+    assert not run.idle([result(), result(run.Test("b", "passed", 0.1))])
+
+
 def test_the_summary_counts_and_names_the_slowest(capsys):
     tests = [run.Test(f"t{i}", "passed", float(i)) for i in range(20)]
     run.print_summary([result(*tests, run.Test("f", "failed", 0.0))], 9.0)

@@ -5,13 +5,14 @@ Writes to Keras variables inside a differentiated function are collected by a
 again outside, so nothing that is traced leaks.
 """
 
+import functools
 import warnings
 
 import jax
 import keras
 
 from keras_dl.backend import loops
-from keras_dl.backend.nesting import differentiated
+from keras_dl.backend.nesting import depth, differentiated
 from keras_dl.backend.scope import Reading, Scope, assign, substituted
 
 name = "jax"
@@ -102,32 +103,47 @@ def compiled(function, variables=()):
     """
     known = {id(variable): variable for variable in variables}
 
-    @jax.jit
-    def pure(values, *args):
-        before = dict(zip(known, values, strict=True))
-        with Reading(zip(known.values(), values, strict=True)) as scope:
-            result = function(*args)
-        found = {**scope.read, **{id(v): v for v, _ in scope.writes()}}
-        if not found.keys() <= known.keys():
-            known.update(found)
-            raise _MoreVariables
-        after = {key: scope.state_mapping[key] for key in known}
-        return result, {
-            number: after[key]
-            for number, key in enumerate(known)
-            if after[key] is not before[key]
-        }
+    @functools.cache
+    def program(nesting):
+        """What is traced depends on how often it is differentiated."""
+
+        @jax.jit
+        def pure(values, *args):
+            keys = list(known)[: len(values)]
+            pairs = zip(map(known.get, keys), values, strict=True)
+            with Reading(pairs) as scope:
+                before = {key: scope.state_mapping[key] for key in keys}
+                result = function(*args)
+            found = {**scope.read, **{id(v): v for v, _ in scope.writes()}}
+            if not found.keys() <= before.keys():
+                new = found.keys() - before.keys()
+                known.update(found)
+                raise _MoreVariables([found[key].path for key in new])
+            after = [scope.state_mapping[key] for key in keys]
+            return result, {
+                number: value
+                for number, value in enumerate(after)
+                if value is not before[keys[number]]
+            }
+
+        return pure
 
     def run(*args):
-        while True:
-            values = [variable.value for variable in known.values()]
-            try:
-                result, written = pure(values, *args)
-            except _MoreVariables:
-                continue
+        for _ in range(2):
             variables = list(known.values())
+            values = [variable.value for variable in variables]
+            try:
+                result, written = program(depth())(values, *args)
+            except _MoreVariables as error:
+                new = error.args[0]
+                continue
             assign((variables[i], value) for i, value in written.items())
             return result
+        # All that there were are known by the second time.
+        raise ValueError(
+            "A compiled function cannot make variables: build its layers "
+            f"before. It makes: {new}."
+        )
 
     return run
 

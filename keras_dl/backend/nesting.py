@@ -24,12 +24,25 @@ def differentiated():
         _local.depth = before
 
 
+def depth():
+    """How often what is computed now will be differentiated: 0, 1, or more.
+
+    2 stands for more. What Keras' own steps differentiate does not count.
+    """
+    return min(getattr(_local, "depth", 0), 2)
+
+
 def is_differentiated():
     """Whether what is computed now will be differentiated, as far as we know.
 
     What Keras' own steps differentiate does not count.
     """
-    return getattr(_local, "depth", 0) > 0
+    return depth() > 0
+
+
+def may_be_differentiated():
+    """The same, with what Keras' own steps differentiate."""
+    return is_differentiated() or _inside_a_plain_step()
 
 
 def differentiated_twice():
@@ -38,7 +51,7 @@ def differentiated_twice():
     Kernels without a second derivative (fused attention, the recurrent
     kernels of cuDNN and oneDNN) must then give way to plain operations.
     """
-    return getattr(_local, "depth", 0) > 1
+    return depth() > 1
 
 
 def _inside_a_plain_step():

@@ -1,10 +1,16 @@
 """The TensorFlow adapter: gradients by tapes, state by `tf.Variable`."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
 from keras_dl.backend import loops, scope, tensorflow_replicas
-from keras_dl.backend.nesting import differentiated, is_differentiated
+from keras_dl.backend.nesting import (
+    depth,
+    differentiated,
+    is_differentiated,
+)
 
 name = "tensorflow"
 share = tensorflow_replicas.share
@@ -107,11 +113,16 @@ def variable_gradients(fn, variables):
 
 def compiled(function, variables=()):
     """By `tf.function`, which reads variables where they are."""
-    program = tf.function(function)
+
+    @functools.cache
+    def program(nesting):
+        """What is traced depends on how often it is differentiated."""
+        return tf.function(lambda *args: function(*args))
 
     def run(*args):
         # Within a scope variables may read as something else.
-        return (function if scope.is_open() else program)(*args)
+        here = function if scope.is_open() else program(depth())
+        return here(*args)
 
     return run
 

@@ -14,7 +14,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
-from keras_dl.backend.nesting import is_differentiated
+from keras_dl.backend.nesting import may_be_differentiated
 from keras_dl.backend.scope import Reading
 
 
@@ -37,7 +37,7 @@ class Recorded:
         self._variables, self._values, self._graphs = {}, [], {}
 
     def __call__(self, *arguments):
-        if is_differentiated():
+        if may_be_differentiated():
             return self._function(*arguments)
         self.follow_weights()
         return self.run(*arguments)
@@ -139,16 +139,19 @@ def _draws(node):
     return torch.Tag.nondeterministic_seeded in tags
 
 
+_ARRAYS = {"numpy", "tolist", "__array__"}
+_NUMBERS = {"item", "__bool__", "__float__", "__int__", "__index__"}
+
+
 class _NoValues(TorchFunctionMode):
     """Refuses to hand values to Python, where a graph would not follow."""
 
     def __torch_function__(self, function, types, arguments=(), kwargs=None):
-        if getattr(function, "__name__", "") in (
-            "numpy",
-            "tolist",
-            "__array__",
-        ):
-            raise RuntimeError(f"Tensor.{function.__name__} is not recorded.")
+        name = getattr(function, "__name__", "")
+        # Of what comes out of other tensors PyTorch itself refuses the latter.
+        of_variable = arguments and isinstance(arguments[0], torch.nn.Parameter)
+        if name in _ARRAYS or (of_variable and name in _NUMBERS):
+            raise RuntimeError(f"Tensor.{name} is not recorded.")
         return function(*arguments, **(kwargs or {}))
 
 

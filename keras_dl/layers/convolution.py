@@ -13,7 +13,7 @@ class Conv2D(keras.layers.Conv2D):
         y_ijf = activation(sum_abc W_abcf x_{is+a, js+b, c} + b_f)
 
     On PyTorch Keras adds the bias to the finished result, which reads and
-    writes all of it once more. On the other backends this is Keras' layer.
+    writes all of it once more. On the other backends it is Keras' operations.
     Arguments, variables, weight files and low-rank updates (`enable_lora`) are
     Keras' own.
 
@@ -59,7 +59,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
     It is the gradient of `Conv2D` by its input. On PyTorch Keras computes more
     than is asked for, cuts that off, and adds the bias then. Where both sides
     lose as much, this layer lets PyTorch do it all at once; elsewhere, and on
-    the other backends, it is Keras' layer. Arguments, variables and weight
+    the other backends, it is Keras' operations. Arguments, variables and weight
     files are Keras' own.
 
     **Shapes.** As `Conv2D`.

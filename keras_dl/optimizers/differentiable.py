@@ -78,14 +78,12 @@ class DifferentiableUpdate:
         for name in self._slots:
             of_variables = getattr(self.optimizer, name)
             index = self.optimizer._get_variable_index
-            # SGD without momentum keeps none.
-            none = isinstance(self.optimizer, keras.optimizers.SGD)
-            none = none and not self.optimizer.momentum
             slots.append(
                 [
-                    ops.zeros(v.shape, v.dtype)
-                    if none
-                    else ops.convert_to_tensor(of_variables[index(v)])
+                    # SGD without momentum keeps none.
+                    ops.convert_to_tensor(of_variables[index(v)])
+                    if of_variables
+                    else ops.zeros(v.shape, v.dtype)
                     for v in variables
                 ]
             )

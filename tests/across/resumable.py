@@ -5,7 +5,7 @@ the losses of three more. Then it trains each of `TRAINERS` until something is
 raised in the middle of an epoch, and the last one until the process dies.
 `python resumable.py restarted FOLDER FILE` goes on, and trains once more
 without an interruption; both histories of each are printed as JSON, and three
-losses of the trainer that is loaded from the file.
+losses of the trainers that are loaded from the file, and from its own.
 """
 
 import contextlib
@@ -141,7 +141,8 @@ def main(what, folder, file=None):
         interrupted(folder)
     else:
         both = {n: (fit(n, backup(folder, n)), fit(n)) for n in TRAINERS}
-        print(json.dumps([both, loaded(file)]))
+        own = os.path.join(folder, "trainer.keras")
+        print(json.dumps([both, loaded(file), loaded(own)]))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from keras_dl import (
     training,
 )
 from keras_dl.testing import compare_many
+from keras_dl.testing.report import Row
 
 FILES = (of_layers, of_parts, of_models, of_trainers)
 ROUNDING = 2e-7
@@ -63,17 +64,36 @@ def reports(request):
     return {e.name: report for e, report in zip(entries, found, strict=True)}
 
 
+def differs(row, tolerance):
+    """What is 0 but for rounding has no digits to agree in."""
+    return row.worst > tolerance and row.worst * (row.size or 1.0) > ROUNDING
+
+
+@pytest.mark.parametrize(
+    ("size", "difference", "wrong"),
+    [
+        (1.0, 1e-6, False),
+        (1.0, 1e-4, True),
+        (1e-9, 1.0, False),
+        (1e-3, 1.0, True),
+        (0.0, 1e-8, False),
+        (0.0, 1e-3, True),
+        (0.0, float("inf"), True),
+    ],
+)
+def test_what_differs(size, difference, wrong):
+    row = Row("output", (), size, {"jax": 0.0, "tensorflow": difference})
+    assert differs(row, 2e-5) == wrong
+
+
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: entry.name)
 def test_backends_agree(entry, reports):
     report = reports[entry.name]
     assert report.backends == ("jax", "tensorflow")
     rows = [row for row in report.rows if entry.only in row.name]
     assert rows, "nothing is compared"
-    # What is 0 but for rounding has no digits to agree in.
     wrong = [
-        (row.name, row.worst)
-        for row in rows
-        if row.worst > entry.tolerance and row.worst * row.size > ROUNDING
+        (row.name, row.worst) for row in rows if differs(row, entry.tolerance)
     ]
     assert not wrong, f"{wrong}\n{report}"
 

@@ -103,6 +103,7 @@ def test_flat_channels_have_no_variance(epsilon):
     assert variance.min() >= 0 and variance.max() < 1e-7
 
 
+@pytest.mark.compiled
 def test_masked_steps_do_not_count():
     x, mask = X[:, :, 0], np.array(4 * [[True, True, False]])
     ours, peer = pair(x.shape)
@@ -112,6 +113,7 @@ def test_masked_steps_do_not_count():
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+@pytest.mark.compiled
 def test_in_half_precision():
     """Statistics are those of numbers far above what a half can square."""
     ours, peer = pair(dtype="mixed_float16")

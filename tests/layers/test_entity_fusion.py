@@ -250,6 +250,7 @@ def test_every_variable_gets_a_gradient(norm_first):
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.compiled
 def test_mixed_precision(policy):
     block, full = shaken(dtype=policy), shaken()
     full.set_weights(block.get_weights())

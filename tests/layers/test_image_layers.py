@@ -69,6 +69,7 @@ def test_second_order_through_the_padding():
     np.testing.assert_allclose(found, times**2 * X**3, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.compiled
 def test_padding_of_images_of_any_size():
     inputs = keras.Input((None, None, 3))
     layer = ReflectionPadding2D((2, 1))

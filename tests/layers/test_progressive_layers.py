@@ -115,6 +115,7 @@ def test_groups_of_channels_first():
     assert shape == (None, 6, None, None)
 
 
+@pytest.mark.compiled
 def test_batches_of_any_size_in_one_model():
     inputs = keras.Input((None, None, 5))
     model = keras.Model(inputs, MinibatchStandardDeviation(2)(inputs))

@@ -236,6 +236,7 @@ def test_accumulated_gradients_count_as_one_update():
     )
 
 
+@pytest.mark.compiled
 def test_the_rate_is_set_by_hand_and_by_callbacks():
     optimizer = ParameterGroups(keras.optimizers.SGD(0.5), LAYERS, [0.5] * 3)
     ours = compiled(optimizer)

@@ -38,6 +38,7 @@ def fit(trainer, *callbacks, epochs=3):
     )
 
 
+@pytest.mark.compiled
 def test_early_stopping(trainer):
     stop = keras.callbacks.EarlyStopping(
         "val_score", mode="min", min_delta=1e9, restore_best_weights=True
@@ -66,6 +67,7 @@ def test_csv_logger_and_history(trainer, tmp_path):
     assert logged == pytest.approx(history["d_loss"])
 
 
+@pytest.mark.compiled
 def test_reduce_on_plateau(trainer):
     reduce = keras.callbacks.ReduceLROnPlateau(
         "val_score", mode="min", factor=0.5, patience=1, min_delta=1e9
