@@ -1,8 +1,9 @@
-"""The agreement table's trainers: twenty steps of small networks each."""
+"""The agreement table's trainers, by twenty steps each, and the engine."""
 
 import gans
 import trainers
-from cases import covers
+from cases import covers, filled, function_case
+from sequences import normal
 
 import keras_dl
 from keras_dl import applications, training
@@ -37,3 +38,10 @@ covers(training.CycleConsistentGAN, training.ImagePool, **LOSSES)(
 )
 covers(applications.ProgressiveGAN, **LOSSES)(gans.progressive_case)
 covers(applications.StackGAN, **LOSSES)(gans.stacked_case)
+
+
+@covers(keras_dl.compiled, keras_dl.run_network)
+def compiled_network():
+    model = filled(gans.perceptron(3, outputs=2))
+    quick = keras_dl.compiled(lambda x: keras_dl.run_network(model, x))
+    return function_case(quick, normal(4, 3))
