@@ -24,8 +24,8 @@ def check_layer(
 
     Its config makes an equal layer; it builds symbolically, with a dynamic
     batch, to the shape that it then has; every trainable variable receives a
-    gradient; outputs and gradients are finite under each dtype policy; it
-    trains under `fit`; and it gives the same numbers after saving and loading.
+    gradient; under each dtype policy outputs and gradients are finite, and it
+    trains; and it gives the same numbers after saving and loading.
 
     Args:
         make: A function that takes keyword arguments of `keras.Layer`, such
@@ -51,7 +51,8 @@ def check_layer(
         )
     for policy in policies[1:]:
         _run(make(dtype=policy), inputs, policy)
-    _check_training(make(dtype=policies[0]), inputs)
+    for policy in policies:
+        _check_training(make(dtype=policy), inputs, policy)
     _check_saving(layer, inputs, tolerance)
     return layer
 
@@ -265,13 +266,13 @@ def _run(layer, inputs, policy):
     return outputs, gradients
 
 
-def _check_training(layer, inputs):
+def _check_training(layer, inputs, policy):
     model = _model_of(layer, inputs)
     model.compile(optimizer=keras.optimizers.SGD(1e-3), loss=_training_loss)
     if model.trainable_variables:
         targets = np.zeros((len(inputs), 1), "float32")
         loss = model.train_on_batch(inputs, targets)
-        _require(np.isfinite(loss), f"the loss in `fit` is {loss}")
+        _require(np.isfinite(loss), f"the loss under {policy} is {loss}")
 
 
 def _model_of(layer, inputs):

@@ -13,7 +13,7 @@ from keras_dl.testing import check_layer
 X = 3 * normal(4, 3, 2, 5) + 1
 KINDS = BatchNormalization, keras.layers.BatchNormalization
 own_way = pytest.mark.skipif(
-    backend.name != "torch", reason="elsewhere it is Keras' layer"
+    backend.name != "torch", reason="elsewhere Keras' operations"
 )
 
 

@@ -12,7 +12,7 @@ from keras_dl.testing import check_layer
 
 X = normal(2, 5, 6, 4)
 own_way = pytest.mark.skipif(
-    backend.name != "torch", reason="elsewhere it is Keras' layer"
+    backend.name != "torch", reason="elsewhere Keras' operations"
 )
 BACK = [
     # Kernel, strides, padding: what is cut off on both sides is alike, or not,
