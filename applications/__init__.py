@@ -1,6 +1,6 @@
 """Ready-made models, assembled from the parts of Keras and keras_dl."""
 
-from keras_dl.applications.bert import BERT
+from keras_dl.applications.bert.bert import BERT
 from keras_dl.applications.gan import (
     DCGAN,
     MADGAN,
@@ -14,15 +14,15 @@ from keras_dl.applications.gan import (
     StackGAN,
     UnrolledGAN,
 )
-from keras_dl.applications.lstm import LanguageModel, Seq2Seq
 from keras_dl.applications.mlp import MLP
 from keras_dl.applications.pretrainer import Pretrainer
-from keras_dl.applications.task_model import TaskModel
-from keras_dl.applications.transformer import (
+from keras_dl.applications.sequence.language_model import LanguageModel, Seq2Seq
+from keras_dl.applications.sequence.transformer import (
     Transformer,
     TransformerLanguageModel,
 )
-from keras_dl.applications.vgg16 import VGG16, ImageNetPixels
+from keras_dl.applications.task_model import TaskModel
+from keras_dl.applications.vision.vgg16 import VGG16, ImageNetPixels
 
 __all__ = [
     "BERT",

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.applications._by_task import ModelByTask, check_units, run
+from keras_dl.applications.bases.supervised import ModelByTask, check_units, run
 from keras_dl.checks import check_rate
 from keras_dl.layers import BatchNormalization
 

@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl.applications import _objectives as objectives
-from keras_dl.applications._bert_inputs import INPUTS
+from keras_dl.applications.bert.inputs import INPUTS
 from keras_dl.applications.task_model import TaskModel
 from keras_dl.callbacks import EpochOrder
 from keras_dl.checks import check_integer

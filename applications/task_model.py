@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from keras_dl.applications import _hugging_face as hugging_face
-from keras_dl.applications import _hugging_face_heads as their_heads
-from keras_dl.applications._portable import PortableModel
-from keras_dl.applications._writing import WritingModel
-from keras_dl.applications.bert import BERT
+from keras_dl.applications.bases.portable import PortableModel
+from keras_dl.applications.bases.writing import WritingModel
+from keras_dl.applications.bert import hugging_face
+from keras_dl.applications.bert import hugging_face_heads as their_heads
+from keras_dl.applications.bert.bert import BERT
 from keras_dl.heads import Head
 
 

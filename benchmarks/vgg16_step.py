@@ -26,7 +26,7 @@ from benchmarks._models import (
     under_fit,
 )
 from benchmarks._timing import arguments, interleave, print_header
-from keras_dl.applications.vgg16 import VGG16
+from keras_dl.applications.vision.vgg16 import VGG16
 
 TARGET = 1.0
 SHAPE, BATCH, CLASSES, DROPOUT = (64, 64, 3), 16, 1000, 0.5

@@ -14,7 +14,7 @@ FRAMEWORKS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
 # Ground floor first; a room imports from itself and from those before it.
 FLOORS = [
     {"backend", "checks"},
-    {"autodiff", "execution"},
+    {"autodiff", "execution", "tokens"},
     {
         "constraints",
         "datasets",
@@ -94,6 +94,14 @@ def test_importing_loads_no_other_framework():
         "tokenizers",
     }
     assert not loaded & (others | heavy), loaded
+
+
+def test_applications_are_loaded_lazily():
+    code = (
+        "import sys, keras_dl; assert 'keras_dl.applications' not in "
+        "sys.modules; keras_dl.applications.MLP"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_backend_that_is_not_supported_is_refused(monkeypatch):

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.applications._by_task import check_units
+from keras_dl.applications.bases.supervised import check_units
 from keras_dl.applications.gan._parts import Parts, through
 from keras_dl.checks import check_integer
 

@@ -11,7 +11,7 @@ from keras_dl.layers import (
     TransformerDecoderBlock,
     combine_masks,
 )
-from keras_dl.layers.decoder_steps import next_step, start_steps
+from keras_dl.layers.attention.decoder_steps import next_step, start_steps
 from keras_dl.layers.lookup import looked_up
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity, TokenAccuracy

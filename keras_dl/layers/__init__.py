@@ -1,34 +1,42 @@
 """Layers that Keras lacks, or computes slowly."""
 
 from keras_dl.layers.activations import gelu_tanh
-from keras_dl.layers.attention import Attention
-from keras_dl.layers.attention_decoder import AttentionDecoder
-from keras_dl.layers.attention_patterns import attention_pattern_mask
+from keras_dl.layers.attention.attention import Attention
+from keras_dl.layers.attention.attention_decoder import AttentionDecoder
+from keras_dl.layers.attention.attention_patterns import attention_pattern_mask
+from keras_dl.layers.attention.entity_fusion import (
+    EntityFusionBlock,
+    EntityStream,
+)
+from keras_dl.layers.attention.multi_head_attention import MultiHeadAttention
+from keras_dl.layers.attention.positions import (
+    LearnedPositions,
+    SinusoidPositions,
+)
+from keras_dl.layers.attention.transformer_blocks import (
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
 from keras_dl.layers.batch_normalization import BatchNormalization
 from keras_dl.layers.conditioning_augmentation import ConditioningAugmentation
-from keras_dl.layers.convolution import (
+from keras_dl.layers.dense import Dense
+from keras_dl.layers.equalized import EqualizedConv2D, EqualizedDense
+from keras_dl.layers.fade_in import FadeIn
+from keras_dl.layers.image.convolution import (
     Conv2D,
     Conv2DTranspose,
     ZeroPadding2D,
 )
-from keras_dl.layers.dense import Dense
-from keras_dl.layers.entity_fusion import EntityFusionBlock, EntityStream
-from keras_dl.layers.equalized import EqualizedConv2D, EqualizedDense
-from keras_dl.layers.fade_in import FadeIn
-from keras_dl.layers.instance_normalization import InstanceNormalization
-from keras_dl.layers.masks import causal_mask, combine_masks, padding_mask
-from keras_dl.layers.minibatch_deviation import MinibatchStandardDeviation
-from keras_dl.layers.multi_head_attention import MultiHeadAttention
-from keras_dl.layers.pixel_normalization import PixelNormalization
-from keras_dl.layers.pixel_shuffle import PixelShuffle
-from keras_dl.layers.positions import LearnedPositions, SinusoidPositions
-from keras_dl.layers.recurrent import GRU, LSTM, fast_recurrent
-from keras_dl.layers.reflection_padding import ReflectionPadding2D
-from keras_dl.layers.residual_block import ResidualBlock
-from keras_dl.layers.transformer_blocks import (
-    TransformerDecoderBlock,
-    TransformerEncoderBlock,
+from keras_dl.layers.image.instance_normalization import InstanceNormalization
+from keras_dl.layers.image.minibatch_standard_deviation import (
+    MinibatchStandardDeviation,
 )
+from keras_dl.layers.image.padding import ReflectionPadding2D
+from keras_dl.layers.image.pixel_normalization import PixelNormalization
+from keras_dl.layers.image.pixel_shuffle import PixelShuffle
+from keras_dl.layers.image.residual_block import ResidualBlock
+from keras_dl.layers.masks import causal_mask, combine_masks, padding_mask
+from keras_dl.layers.recurrent.lstm import GRU, LSTM, fast_recurrent
 
 __all__ = [
     "GRU",

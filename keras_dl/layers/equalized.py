@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.checks import check_positive
-from keras_dl.layers.convolution import Conv2D
 from keras_dl.layers.dense import Dense
+from keras_dl.layers.image.convolution import Conv2D
 
 
 class _Equalized:

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
+from keras_dl import tokens
 from keras_dl.checks import check_choice, check_fraction
-from keras_dl.losses import tokens
 
 _DISTRIBUTIONS = ("uniform", "others")
 _MEANS = ("sum_over_batch_size", "mean")

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_choice
-from keras_dl.metrics.classes import class_pairs
-from keras_dl.metrics.ratio import Ratio
+from keras_dl.metrics._parts.classes import class_pairs
+from keras_dl.metrics._parts.ratio import Ratio
 
 
 @keras.saving.register_keras_serializable("keras_dl")

@@ -3,9 +3,8 @@
 import keras
 from keras import ops
 
-from keras_dl import backend
+from keras_dl import backend, tokens
 from keras_dl.checks import check_integer
-from keras_dl.losses import tokens
 
 
 @keras.saving.register_keras_serializable("keras_dl")

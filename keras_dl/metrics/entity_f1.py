@@ -6,10 +6,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_dl import tokens
 from keras_dl.checks import check_choice
-from keras_dl.losses import tokens
-from keras_dl.metrics import rows
-from keras_dl.metrics.sums import Sums
+from keras_dl.metrics._parts import rows
+from keras_dl.metrics._parts.sums import Sums
 
 _LETTERS = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}
 _SCORES = ("f1", "precision", "recall")

@@ -3,9 +3,9 @@
 import keras
 from keras import ops
 
-from keras_dl.losses import tokens
-from keras_dl.metrics import rows
-from keras_dl.metrics.ratio import Ratio
+from keras_dl import tokens
+from keras_dl.metrics._parts import rows
+from keras_dl.metrics._parts.ratio import Ratio
 
 
 @keras.saving.register_keras_serializable("keras_dl")

@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_integer
-from keras_dl.metrics.examples import example_weights
-from keras_dl.metrics.moments import Moments
+from keras_dl.metrics._parts.examples import example_weights
+from keras_dl.metrics._parts.moments import Moments
 
 
 @keras.saving.register_keras_serializable("keras_dl")

@@ -5,8 +5,8 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.checks import check_integer
-from keras_dl.metrics.classes import class_pairs
-from keras_dl.metrics.sums import Sums
+from keras_dl.metrics._parts.classes import class_pairs
+from keras_dl.metrics._parts.sums import Sums
 
 
 @keras.saving.register_keras_serializable("keras_dl")

@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from keras_dl.checks import check_positive
-from keras_dl.metrics.examples import example_weights
-from keras_dl.metrics.sums import Sums
+from keras_dl.metrics._parts.examples import example_weights
+from keras_dl.metrics._parts.sums import Sums
 
 
 @keras.saving.register_keras_serializable("keras_dl")

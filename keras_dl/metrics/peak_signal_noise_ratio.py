@@ -6,8 +6,12 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_positive
-from keras_dl.metrics.examples import as_images, example_weights, sums_of_images
-from keras_dl.metrics.ratio import Ratio
+from keras_dl.metrics._parts.examples import (
+    as_images,
+    example_weights,
+    sums_of_images,
+)
+from keras_dl.metrics._parts.ratio import Ratio
 
 
 @keras.saving.register_keras_serializable("keras_dl")

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_dl.checks import check_integer, check_seed
-from keras_dl.metrics.laplacian import laplacian_pyramid
+from keras_dl.metrics._parts.laplacian import laplacian_pyramid
 
 # How many lines or images are worked on at a time.
 _AT_ONCE = 32

@@ -1,37 +1,41 @@
 """Text without TensorFlow: vocabularies, batches, masking, spans and tags."""
 
-from keras_dl.text.attention_patterns import AttentionPatterns
-from keras_dl.text.batch_parts import BatchPart
-from keras_dl.text.characters import CharacterVocabulary
-from keras_dl.text.entities import EntityAlignments
-from keras_dl.text.fragment_decoding import FragmentDecoding
-from keras_dl.text.language_model import LanguageModelBatches
-from keras_dl.text.masked_batches import MaskedBatches
-from keras_dl.text.masking import Masking, TokenMasking, masked_positions
-from keras_dl.text.ngram import NGram, ngram_perplexity
-from keras_dl.text.packing import (
-    Packed,
-    pack_document_sentences,
-    pack_full_sentences,
+from keras_dl.text.examples.attention_patterns import AttentionPatterns
+from keras_dl.text.examples.batch_parts import BatchPart
+from keras_dl.text.examples.entity_alignments import EntityAlignments
+from keras_dl.text.examples.fragment_decoding import FragmentDecoding
+from keras_dl.text.examples.language_model_batches import LanguageModelBatches
+from keras_dl.text.examples.masked_batches import MaskedBatches
+from keras_dl.text.examples.pairs import encode_pairs
+from keras_dl.text.examples.spans import FoundAnswer, FoundAnswers, SpanWindows
+from keras_dl.text.examples.squad import Questions, read_squad
+from keras_dl.text.examples.tagging import TaggedWords, read_conll
+from keras_dl.text.examples.teacher_forcing_batches import TeacherForcingBatches
+from keras_dl.text.masking.masking import (
+    Masking,
+    TokenMasking,
+    masked_positions,
 )
-from keras_dl.text.pair_packing import pack_ordered_pairs, pack_pairs
-from keras_dl.text.pairs import encode_pairs
-from keras_dl.text.span_masking import (
+from keras_dl.text.masking.span_masking import (
     FragmentMasking,
     NGramMasking,
     SpanMasking,
     span_boundaries,
 )
-from keras_dl.text.spans import FoundAnswer, FoundAnswers, SpanWindows
-from keras_dl.text.squad import Questions, read_squad
-from keras_dl.text.subwords import SubwordVocabulary
-from keras_dl.text.tagging import TaggedWords, read_conll
-from keras_dl.text.target_masking import TargetMasking
-from keras_dl.text.teacher_forcing import TeacherForcingBatches
-from keras_dl.text.vocabulary import Vocabulary
-from keras_dl.text.word_masking import UnitMasking, WholeWordMasking
-from keras_dl.text.words import WordVocabulary
-from keras_dl.text.wrapped import as_vocabulary
+from keras_dl.text.masking.target_masking import TargetMasking
+from keras_dl.text.masking.word_masking import UnitMasking, WholeWordMasking
+from keras_dl.text.ngram import NGram, ngram_perplexity
+from keras_dl.text.packing.packing import (
+    Packed,
+    pack_document_sentences,
+    pack_full_sentences,
+)
+from keras_dl.text.packing.pair_packing import pack_ordered_pairs, pack_pairs
+from keras_dl.text.vocabularies.characters import CharacterVocabulary
+from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
+from keras_dl.text.vocabularies.subwords import SubwordVocabulary
+from keras_dl.text.vocabularies.vocabulary import Vocabulary
+from keras_dl.text.vocabularies.words import WordVocabulary
 
 __all__ = [
     "AttentionPatterns",

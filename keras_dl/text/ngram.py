@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from keras_dl.checks import check_integer
-from keras_dl.text.language_model import check_long_sequence
+from keras_dl.text.examples.language_model_batches import check_long_sequence
 
 
 class NGram:

@@ -10,7 +10,7 @@ from sequences import compiled
 from keras_dl import autodiff
 from keras_dl.applications import BERT, TaskModel
 from keras_dl.heads import MaskedTokens
-from keras_dl.layers.attention_patterns import ATTENTION_PATTERNS
+from keras_dl.layers.attention.attention_patterns import ATTENTION_PATTERNS
 from keras_dl.text import (
     AttentionPatterns,
     MaskedBatches,

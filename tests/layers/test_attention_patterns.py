@@ -7,7 +7,7 @@ from keras import ops
 from sequences import compiled
 
 from keras_dl.layers import attention_pattern_mask
-from keras_dl.layers.attention_patterns import ATTENTION_PATTERNS
+from keras_dl.layers.attention.attention_patterns import ATTENTION_PATTERNS
 
 TARGET = np.array(5 * [[0, 0, 1, 1, 1]], bool)
 SEES = {

@@ -8,7 +8,7 @@ from scipy.special import gamma
 from scipy.stats import wasserstein_distance
 
 from keras_dl.metrics import sliced_wasserstein, sliced_wasserstein_pyramid
-from keras_dl.metrics.laplacian import enlarged, laplacian_pyramid
+from keras_dl.metrics._parts.laplacian import enlarged, laplacian_pyramid
 
 
 def normal(*shape, seed=0):

@@ -7,11 +7,11 @@ import keras
 import pytest
 import tokenizers
 
-from keras_dl.text.characters import CharacterVocabulary
-from keras_dl.text.subwords import SubwordVocabulary
-from keras_dl.text.vocabulary import Vocabulary
-from keras_dl.text.words import WordVocabulary
-from keras_dl.text.wrapped import as_vocabulary
+from keras_dl.text.vocabularies.characters import CharacterVocabulary
+from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
+from keras_dl.text.vocabularies.subwords import SubwordVocabulary
+from keras_dl.text.vocabularies.vocabulary import Vocabulary
+from keras_dl.text.vocabularies.words import WordVocabulary
 
 TEXTS = [
     "The cat doesn't sit on the mat, the cats sang songs.",

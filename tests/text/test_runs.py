@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from keras_dl.text.runs import fill, number_runs, pick, run_sizes, spread
+from keras_dl.text.masking.token_runs import (
+    fill,
+    number_runs,
+    pick,
+    run_sizes,
+    spread,
+)
 
 
 def test_fill_is_greedy():

@@ -9,11 +9,11 @@ import pytest
 import tokenizers
 
 from keras_dl.datasets import Batches
-from keras_dl.text.characters import CharacterVocabulary
-from keras_dl.text.spans import FoundAnswer, FoundAnswers, SpanWindows
-from keras_dl.text.subwords import SubwordVocabulary
-from keras_dl.text.words import WordVocabulary
-from keras_dl.text.wrapped import as_vocabulary
+from keras_dl.text.examples.spans import FoundAnswer, FoundAnswers, SpanWindows
+from keras_dl.text.vocabularies.characters import CharacterVocabulary
+from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
+from keras_dl.text.vocabularies.subwords import SubwordVocabulary
+from keras_dl.text.vocabularies.words import WordVocabulary
 
 LONG = (
     "The Normans (Norman: Nourmands; French: Normands) were the people who in "
@@ -356,7 +356,7 @@ def test_many_questions_in_blocks(monkeypatch):
     generator = np.random.RandomState(0)
     logits = generator.normal(size=(2, len(windows), LENGTH)).astype("float32")
     whole = windows.decode(*logits)
-    monkeypatch.setattr("keras_dl.text.spans._AT_ONCE", 3)
+    monkeypatch.setattr("keras_dl.text.examples.spans._AT_ONCE", 3)
     assert windows.decode(*logits) == whole
     np.testing.assert_array_equal(windows_of("bpe").spans, windows.spans)
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from keras_dl.datasets import Batches
-from keras_dl.text.characters import CharacterVocabulary
-from keras_dl.text.subwords import SubwordVocabulary
-from keras_dl.text.tagging import TaggedWords, read_conll
-from keras_dl.text.words import WordVocabulary
-from keras_dl.text.wrapped import as_vocabulary
+from keras_dl.text.examples.tagging import TaggedWords, read_conll
+from keras_dl.text.vocabularies.characters import CharacterVocabulary
+from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
+from keras_dl.text.vocabularies.subwords import SubwordVocabulary
+from keras_dl.text.vocabularies.words import WordVocabulary
 
 SENTENCES = [
     ["EU", "rejects", "German", "call", "to", "boycott", "lamb", "."],

@@ -13,7 +13,7 @@ from keras_dl.text import (
     WholeWordMasking,
     WordVocabulary,
 )
-from keras_dl.text.word_masking import continuations
+from keras_dl.text.masking.word_masking import continuations
 
 TEXT = "the slowest mower mows lower meadows slowly while the newest mower rows"
 

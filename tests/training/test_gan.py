@@ -12,7 +12,7 @@ from keras_dl.constraints import ClipWeights
 from keras_dl.losses import GradientPenalty, LeastSquaresLoss, R1Penalty
 from keras_dl.testing import check_trainer
 from keras_dl.training import GAN
-from keras_dl.training.gan import cut
+from keras_dl.training.gan.gan import cut
 
 
 def values(network):

@@ -1,0 +1,1 @@
+"""What ready-made models share."""

@@ -1,0 +1,1 @@
+"""Attention: scores, masks, positions, blocks of the Transformer."""

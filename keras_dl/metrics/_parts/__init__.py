@@ -1,0 +1,1 @@
+"""What metrics share: sums over an epoch, weights, classes, pyramids."""

@@ -1,0 +1,1 @@
+"""Examples to train on: batches, their parts, spans, tags and pairs."""

@@ -1,0 +1,91 @@
+"""Texts, and pairs of them, as an encoder reads them when it is fine-tuned."""
+
+import numpy as np
+
+from keras_dl.checks import check_integer
+from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
+from keras_dl.text.vocabularies.vocabulary import check_texts
+
+_AT_ONCE = 1000  # Number of texts that are handled together.
+
+
+def encode_pairs(firsts, seconds, vocabulary, max_length, separators=1):
+    """Texts, or pairs of texts, as rows of ids with their special tokens.
+
+        [CLS] first [SEP]             [CLS] first [SEP] second [SEP]
+          0     0     0                 0     0     0     1      1
+
+    The second line is `segment_ids`; `[CLS]` and `[SEP]` are the start and end
+    tokens of the vocabulary. Rows are not filled up: `BucketedBatches` does
+    that, batch by batch.
+
+    **Texts that are too long.** Tokens are cut off, one by one, from the end
+    of the text that is longer, or of the second one if none is.
+
+    Args:
+        firsts: Strings.
+        seconds: Strings, one for each of `firsts`, or `None` for single texts.
+        vocabulary: `Vocabulary`, or what `as_vocabulary` takes.
+        max_length: Number of tokens that a row has at most.
+        separators: Number of end tokens between the texts of a pair. RoBERTa
+            has 2 of them.
+
+    Returns:
+        A dict of `"token_ids"` and `"segment_ids"`, each a list of `int32`
+        arrays, one for each text or pair.
+
+    Raises:
+        ValueError: If the texts are not aligned, or a number is out of range.
+
+    Example:
+
+    >>> words = keras_dl.text.WordVocabulary(["is", "it", "late", "yes"])
+    >>> rows = encode_pairs(["is it late"], ["yes yes"], words, max_length=7)
+    >>> rows["token_ids"][0].tolist(), rows["segment_ids"][0].tolist()
+    ([2, 4, 5, 3, 7, 7, 3], [0, 0, 0, 0, 1, 1, 1])
+
+    Reference:
+        Devlin et al., "BERT", 2019, and its code for classification.
+    """
+    vocabulary = as_vocabulary(vocabulary)
+    firsts = check_texts("firsts", firsts)
+    check_integer("separators", separators, minimum=1)
+    marks = 2
+    if seconds is not None:
+        marks = 2 + separators
+        seconds = check_texts("seconds", seconds)
+        if len(seconds) != len(firsts):
+            raise ValueError(
+                "`seconds` must be as many as `firsts`. Received: "
+                f"{len(firsts)} firsts, {len(seconds)} seconds."
+            )
+    room = check_integer("max_length", max_length, minimum=marks + 1) - marks
+    start, end = map(vocabulary.special_id, ("start", "end"))
+    rows = {"token_ids": [], "segment_ids": []}
+    for first, second in _ids(vocabulary, firsts, seconds):
+        first, second = _cut(first, second, room)
+        row = [start, *first, end]
+        if seconds is not None:
+            row += [*[end] * (separators - 1), *second, end]
+        segments = np.zeros(len(row), "int32")
+        segments[len(first) + marks - 1 : len(row)] = seconds is not None
+        rows["token_ids"].append(np.array(row, "int32"))
+        rows["segment_ids"].append(segments)
+    return rows
+
+
+def _ids(vocabulary, firsts, seconds):
+    """The ids of the texts of each row; those of a second may be none."""
+    for at in range(0, len(firsts), _AT_ONCE):
+        part = slice(at, at + _AT_ONCE)
+        rows = vocabulary._many_to_ids(firsts[part])
+        others = [[]] * len(rows)
+        if seconds is not None:
+            others = vocabulary._many_to_ids(seconds[part])
+        yield from zip(rows, others, strict=True)
+
+
+def _cut(first, second, room):
+    """What is left of two texts that have room together."""
+    size = min(len(first), max(room - len(second), (room + 1) // 2))
+    return first[:size], second[: room - size]

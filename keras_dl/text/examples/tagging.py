@@ -1,0 +1,331 @@
+"""Sentences whose words have a tag each, such as the kind of a name."""
+
+import re
+
+import keras
+import numpy as np
+
+from keras_dl.checks import check_choice, check_integer
+from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
+from keras_dl.text.vocabularies.vocabulary import check_texts
+
+NO_TARGET = -1
+
+
+class TaggedWords:
+    """Words with a tag each, as rows of tokens with a target each.
+
+        row       [CLS]  Jo   ##han  ##son  lives  in  [SEP]  [PAD]
+        tags        -1   B-PER  -1     -1     O    O     -1     -1
+
+    The first token of a word carries the tag of the word; all others have
+    the target -1, which is none. `[CLS]` and `[SEP]` are the start and end
+    tokens of the vocabulary.
+
+    **Spaces.** Words are encoded one by one. Where a space belongs to the
+    token of the word after it, as in byte-level byte-pair encoding, all but
+    the first word are encoded with a space before them, so that a row has the
+    tokens of the words joined by spaces. A space that is a token by itself, as
+    in a `CharacterVocabulary`, carries no tag: the token after it does.
+
+    **Words without a tag.** A word that gives no token, such as one of
+    control characters, is not in the row; nor are words that are cut off.
+    `words_of` says what it is told to of these.
+
+    Args:
+        sentences: Lists of words.
+        tags: For each sentence, a list with the name of each word's tag.
+            `None`, for texts to be tagged: all targets are -1.
+        vocabulary: `Vocabulary`, or what `as_vocabulary` takes.
+        length: Number of tokens in a row.
+        tag_names: Names of the tags: the target is the index in it. `None`:
+            those in `tags`, sorted. Texts to test with need those of the
+            texts to train with.
+        truncate: What befalls a sentence that is too long: `"error"` raises
+            ValueError, `"end"` leaves out the words from the first that does
+            not fit as a whole.
+
+    Attributes:
+        token_ids: `int32`, `(sentences, length)`.
+        tags: `int32`, `(sentences, length)`: indices in `tag_names`, or -1.
+        inputs: `{"token_ids": token_ids}`.
+        tag_names: Tuple of strings.
+        num_cut: Number of words that were cut off.
+
+    Raises:
+        ValueError: If sentences and tags are not aligned, a tag is not in
+            `tag_names`, or a sentence is too long.
+
+    Example:
+
+    >>> words = keras_dl.text.WordVocabulary(["in", "lives", "London"])
+    >>> tagged = TaggedWords(
+    ...     [["Jo", "lives", "in", "London"]],
+    ...     [["B-PER", "O", "O", "B-LOC"]],
+    ...     words,
+    ...     length=7,
+    ... )
+    >>> tagged.tag_names
+    ('B-LOC', 'B-PER', 'O')
+    >>> tagged.tags
+    array([[-1,  1,  2,  2,  0, -1, -1]], dtype=int32)
+    >>> tagged.words_of(tagged.tags.clip(0))
+    [['B-PER', 'O', 'O', 'B-LOC']]
+    >>> batches = keras_dl.datasets.Batches(tagged.inputs, tagged.tags)
+
+    Reference:
+        Devlin et al., "BERT", 2019, on CoNLL-2003.
+    """
+
+    def __init__(
+        self,
+        sentences,
+        tags,
+        vocabulary,
+        length,
+        tag_names=None,
+        truncate="error",
+    ):
+        self.vocabulary = as_vocabulary(vocabulary)
+        self.length = check_integer("length", length, minimum=3)
+        check_choice("truncate", truncate, ("error", "end"))
+        sentences = _check_lists("sentences", sentences)
+        if tags is not None:
+            tags = _check_lists("tags", tags)
+            _check_aligned(sentences, tags)
+        self.tag_names = _check_names(tag_names, tags)
+        self._num_words = list(map(len, sentences))
+        self._fill(sentences, truncate)
+        self.tags = self._targets(tags)
+
+    def __len__(self):
+        return len(self._num_words)
+
+    @property
+    def inputs(self):
+        return {"token_ids": self.token_ids}
+
+    def words_of(self, predicted, missing="O"):
+        """The tags of all words, from predictions for all tokens.
+
+        Args:
+            predicted: Of all rows, in order: indices of tags,
+                `(sentences, length)`, or logits or probabilities,
+                `(sentences, length, len(tag_names))`.
+            missing: What words get that are not in the row: those that were
+                cut off, and those without a token.
+
+        Returns:
+            A list for each sentence, with a name for each of its words.
+
+        Raises:
+            ValueError: If `predicted` has another shape, or an index is not
+                that of a tag.
+        """
+        ids = self._check_predicted(predicted)
+        found = [[missing] * number for number in self._num_words]
+        at = self._places
+        for row, word, id in zip(
+            at[:, 0].tolist(),
+            at[:, 1].tolist(),
+            ids[at[:, 0], at[:, 2]].tolist(),
+            strict=True,
+        ):
+            found[row][word] = self.tag_names[id]
+        return found
+
+    def _fill(self, sentences, truncate):
+        """Writes the rows, and notes where the words' first tokens stand."""
+        names = ("pad", "start", "end")
+        pad, start, end = map(self.vocabulary.special_id, names)
+        self.token_ids = np.full((len(sentences), self.length), pad, "int32")
+        self.num_cut, places = 0, []
+        for row, pieces in enumerate(_pieces(self.vocabulary, sentences)):
+            needed = 2 + sum(len(ids) for _, ids in pieces)
+            if needed > self.length and truncate == "error":
+                raise ValueError(_too_long(row, needed, sentences, self))
+            written = [start]
+            for word, (skipped, ids) in enumerate(pieces):
+                if len(written) + len(ids) >= self.length:
+                    self.num_cut += len(pieces) - word
+                    break
+                if ids:
+                    places.append((row, word, len(written) + skipped))
+                written += ids
+            written.append(end)
+            self.token_ids[row, : len(written)] = written
+        self._places = np.reshape(np.asarray(places, "int64"), (-1, 3))
+
+    def _targets(self, tags):
+        targets = np.full(self.token_ids.shape, NO_TARGET, "int32")
+        if tags is not None:
+            row, word, column = self._places.T
+            starts = np.cumsum([0, *self._num_words])
+            index = {name: id for id, name in enumerate(self.tag_names)}
+            flat = [index[name] for names in tags for name in names]
+            flat = np.asarray(flat, "int32")
+            targets[row, column] = flat[starts[row] + word]
+        return targets
+
+    def _check_predicted(self, predicted):
+        if hasattr(predicted, "shape"):
+            predicted = keras.ops.convert_to_numpy(predicted)
+        array, number = np.asarray(predicted), len(self.tag_names)
+        if array.shape == (*self.token_ids.shape, number):
+            array = array.argmax(axis=-1)
+        shape = self.token_ids.shape
+        if array.shape != shape or array.dtype.kind not in "iu":
+            raise ValueError(
+                f"`predicted` must be indices of the shape {shape}, or logits "
+                f"of the shape {(*shape, number)}. Received: shape "
+                f"{array.shape}, dtype {array.dtype}."
+            )
+        chosen = array[self._places[:, 0], self._places[:, 2]]
+        wrong = chosen[(chosen < 0) | (chosen >= number)]
+        if wrong.size:
+            raise ValueError(
+                f"`predicted` must be indices from 0 to {number - 1}. "
+                f"Received: {wrong[0]}."
+            )
+        return array
+
+
+def read_conll(path, column=-1, encoding="utf-8"):
+    """Reads sentences with tags from a file in columns, as CoNLL-2003 has it.
+
+        -DOCSTART- -X- O O
+
+        EU NNP I-NP I-ORG
+        rejects VBZ I-VP O
+
+    A line is a word, with its columns behind spaces or tabs; the word stands
+    first. Blank lines part sentences. Lines that begin with `-DOCSTART-` part
+    documents, and are left out.
+
+    Args:
+        path: Name of the file.
+        column: Index of the column with the tags: -1 is the last.
+        encoding: How the file is written.
+
+    Returns:
+        A pair `(sentences, tags)`: lists of words, and lists of as many tags.
+
+    Raises:
+        ValueError: If a line has not as many columns as the first, or none
+            that could be the one asked for.
+
+    Example:
+
+    >>> with open("eng.train", "w") as file:
+    ...     for line in ["EU NNP I-NP I-ORG", "rejects VBZ I-VP O"]:
+    ...         print(line, file=file)
+    >>> read_conll("eng.train")
+    ([['EU', 'rejects']], [['I-ORG', 'O']])
+
+    Reference:
+        Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 Shared
+        Task", 2003.
+    """
+    sentences, width = [[]], None
+    with open(path, encoding=encoding) as lines:
+        for number, line in enumerate(lines, 1):
+            cells = re.split(r"[ \t]+", line.strip(" \t\r\n"))
+            if cells[0] in ("", "-DOCSTART-"):
+                sentences.append([])
+                continue
+            width = width or _check_column(column, len(cells), number, path)
+            if len(cells) != width:
+                raise ValueError(
+                    f"`path` must have {width} columns in each line, as in the "
+                    f"first. Received: {len(cells)} in line {number} of {path}."
+                )
+            sentences[-1].append((cells[0], cells[column]))
+    sentences = [one for one in sentences if one]
+    words, tags = (
+        [[row[k] for row in one] for one in sentences] for k in (0, 1)
+    )
+    return words, tags
+
+
+def _check_column(column, width, number, path):
+    """Returns the number of columns, if there is one for the tags."""
+    if not isinstance(column, int) or not 0 < abs(column) < width:
+        raise ValueError(
+            f"`column` must be one of the {width} columns in line {number} of "
+            f"{path}, and not the first, which has the words. Received: "
+            f"column={column!r}."
+        )
+    return width
+
+
+def _pieces(vocabulary, sentences):
+    """For each word, how many of its ids are the space before it; its ids."""
+    encode = vocabulary.encode
+    spaced = encode("a b") != encode("a") + encode("b")
+    space = encode(" ") if spaced else []
+    rows = [
+        [" " * (spaced and i > 0) + word for i, word in enumerate(words)]
+        for words in sentences
+    ]
+    texts = list({text: None for row in rows for text in row})
+    known = {}
+    for text, ids in zip(texts, vocabulary._many_to_ids(texts), strict=True):
+        alone = text[:1] == " " and ids[: len(space)] == space != ids
+        known[text] = len(space) * alone, ids if text.strip(" ") else []
+    return [[known[text] for text in row] for row in rows]
+
+
+def _check_lists(name, rows):
+    if isinstance(rows, (str, bytes)) or not np.iterable(rows):
+        raise TypeError(
+            f"`{name}` must be lists of strings. Received: {str(rows)[:40]!r}."
+        )
+    return [check_texts(f"{name}[{i}]", row) for i, row in enumerate(rows)]
+
+
+def _check_aligned(sentences, tags):
+    if len(sentences) != len(tags):
+        raise ValueError(
+            "`tags` must be as many lists as there are sentences. Received: "
+            f"{len(sentences)} sentences, {len(tags)} lists of tags."
+        )
+    for i, (words, names) in enumerate(zip(sentences, tags, strict=True)):
+        if len(words) != len(names):
+            raise ValueError(
+                "`tags` must have a tag for each word. Received: "
+                f"sentences[{i}] with {len(words)} words, tags[{i}] with "
+                f"{len(names)} tags."
+            )
+
+
+def _check_names(names, tags):
+    """Returns the names of the tags, each of which is known."""
+    if names is None and tags is None:
+        raise ValueError(
+            "`tag_names` must be given where there are no tags. Received: "
+            "tags=None, tag_names=None."
+        )
+    if names is None:
+        return tuple(sorted({name for row in tags for name in row}))
+    names = tuple(check_texts("tag_names", names))
+    if len(set(names)) < len(names) or not names:
+        raise ValueError(
+            "`tag_names` must be different strings, at least one. Received: "
+            f"tag_names={names}."
+        )
+    for i, row in enumerate(tags or ()):
+        if unknown := set(row) - set(names):
+            raise ValueError(
+                f"`tags` must be in `tag_names`, {names}. Received: "
+                f"{min(unknown)!r} in tags[{i}]."
+            )
+    return names
+
+
+def _too_long(row, needed, sentences, tagged):
+    words = " ".join(sentences[row])
+    return (
+        f"`length` must be at least {needed} for sentences[{row}], or "
+        '`truncate` must be "end". Received: '
+        f"length={tagged.length}, sentences[{row}]={words[:40]!r}..."
+    )

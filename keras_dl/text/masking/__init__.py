@@ -1,0 +1,1 @@
+"""Masking: which tokens are hidden for a model to predict."""

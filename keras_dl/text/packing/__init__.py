@@ -1,0 +1,1 @@
+"""Packing: documents cut into rows of one length."""

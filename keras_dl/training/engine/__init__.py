@@ -1,0 +1,1 @@
+"""The engine: `Trainer`, and what meets Keras below it."""

@@ -1,0 +1,237 @@
+"""The part of `Trainer` that meets Keras: steps under `fit`, logs, files."""
+
+import contextlib
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_dl import backend
+from keras_dl.backend import keras_names
+from keras_dl.training.engine.log_means import LogMeans
+from keras_dl.training.engine.step_checks import (
+    batch_size,
+    check_logs,
+    check_structure,
+    names_of,
+    tidied,
+)
+
+# Overridden below.
+keras_names.require(keras.Model, "_symbolic_build")
+# The key of the seed generators' states among the saved variables.
+_SEEDS = "seed_states"
+
+
+@dataclasses.dataclass
+class Compiled:
+    """What a compiled trainer remembers (Keras would track plain dicts)."""
+
+    # As `compile` was asked for.
+    jit_compile: object
+    # Variables by the name of the optimizer that updates them.
+    variables: dict = dataclasses.field(default_factory=dict)
+    # The losses minimized in the step that runs now.
+    minimized: list = dataclasses.field(default_factory=list)
+    # The logs that are minimized losses, checked after the first step.
+    loss_names: tuple = ()
+    first_step_passed: bool = False
+    # The names of metrics, whose results are logged as they are.
+    metric_names: set | None = None
+
+
+class SteppedModel(keras.Model):
+    """A Keras model that trains and evaluates by plain stateful steps.
+
+    It runs `training_step` and `evaluation_step` of its subclass as Keras'
+    trainer of the backend expects, turns what they return into means over the
+    epoch, counts as built when its networks are, keeps its values when a step
+    fails, and saves seeds beside weights.
+    """
+
+    expects = None
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._training_means = LogMeans(name="training_means")
+        self._evaluation_means = LogMeans(name="evaluation_means")
+        self._in_step = False
+
+    def train_step(self, *args):
+        step = self._logged(self.training_step, self._training_means)
+        return backend.run_step(self, step, *args)
+
+    def test_step(self, *args):
+        step = self._logged(self.evaluation_step, self._evaluation_means)
+        return backend.run_step(self, step, *args)
+
+    def make_train_function(self, force=False):
+        before = self.train_function
+        super().make_train_function(force)
+        if self.train_function is not before:
+            self.train_function = backend.guard(
+                self, self.train_function, self._check_first_step
+            )
+
+    def make_test_function(self, force=False):
+        before = self.test_function
+        super().make_test_function(force)
+        if self.test_function is not before:
+            self.test_function = backend.guard(self, self.test_function)
+
+    def _logged(self, step, means):
+        """Wraps a step so that its logs become means over the epoch."""
+
+        def logged(data):
+            data = tidied(data)
+            if self.expects is not None:
+                check_structure(data, self.expects, type(self).__name__)
+            self._compiled.minimized = []
+            with self._step_scope():
+                logs = step(data)
+                check_logs(logs, step)
+                metric_names = self._metric_names()
+                plain = {
+                    name: backend.whole(value)
+                    for name, value in logs.items()
+                    if name not in metric_names
+                }
+                means.update_state(plain, batch_size(data))
+                means.metric_names = [k for k in logs if k in metric_names]
+            if self._compiled.minimized:
+                self._compiled.loss_names = names_of(
+                    self._compiled.minimized, plain
+                )
+            self._compiled.minimized = []
+            return {**logs, **means.means()}
+
+        return logged
+
+    @contextlib.contextmanager
+    def _step_scope(self):
+        self._in_step = True
+        try:
+            yield
+        finally:
+            self._in_step = False
+
+    @property
+    def metrics(self):
+        # Keras' own mean of "the" loss has no place in a step like ours.
+        return [m for m in super().metrics if m is not self._loss_tracker]
+
+    def _own_metrics(self):
+        return [m for m in self.metrics if not isinstance(m, LogMeans)]
+
+    def _metric_names(self):
+        if self._compiled.metric_names is None:
+            names = {metric.name for metric in self._own_metrics()}
+            self._compiled.metric_names = names | set(self._metric_results())
+        return self._compiled.metric_names
+
+    def _metric_results(self):
+        results = {}
+        for metric in self._own_metrics():
+            if not getattr(metric, "built", True):
+                continue
+            result = metric.result()
+            named = isinstance(result, dict)
+            results.update(result if named else {metric.name: result})
+        return results
+
+    def get_metrics_result(self):
+        results = self._metric_results()
+        if self._in_step:
+            return results
+        logs = {}
+        for means in (self._training_means, self._evaluation_means):
+            current = means.result()
+            if current:
+                logs.update(current)
+                logs.update({k: results[k] for k in means.metric_names})
+        return logs
+
+    def _check_first_step(self, logs):
+        """Refuses a training that starts with a loss that is not a number."""
+        if self._compiled.first_step_passed:
+            return
+        self._compiled.first_step_passed = True
+        bad = [
+            name
+            for name in self._compiled.loss_names
+            if not bool(ops.convert_to_numpy(ops.isfinite(logs[name])))
+        ]
+        if bad:
+            raise ValueError(
+                f"The loss {bad} of {type(self).__name__} is not finite in "
+                "the very first step. Look for NaN or infinity in the data, "
+                "and for a logarithm or a division by zero in the loss; "
+                "`compile(run_eagerly=True)` lets you inspect it."
+            )
+
+    def _symbolic_build(self, *args, **kwargs):
+        # The data of a step need not be the input of `call`, with which Keras
+        # would build: networks that are built already are enough.
+        self._count_as_built()
+        with self._step_scope():
+            super()._symbolic_build(*args, **kwargs)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # On TensorFlow Keras builds a model while it traces its first step;
+        # `minimize` needs to know the variables before.
+        if self._distribute_strategy is None:
+            self._symbolic_build(iterator=iterator, data_batch=data_batch)
+        else:
+            super()._maybe_symbolic_build(iterator, data_batch)
+
+    def _count_as_built(self):
+        parts = self._flatten_layers(include_self=False)
+        if self.trainable_variables and all(part.built for part in parts):
+            self.built = True
+
+    def _seed_states(self):
+        """The states of all seed generators, which Keras does not save."""
+        weights = set(map(id, self.non_trainable_weights))
+        return [v for v in self.non_trainable_variables if id(v) not in weights]
+
+    def save_own_variables(self, store):
+        """Saves the trainer's own variables and all seeds of its layers."""
+        super().save_own_variables(store)
+        states = [ops.convert_to_numpy(s) for s in self._seed_states()]
+        if states:
+            store[_SEEDS] = np.stack(states)
+
+    def load_own_variables(self, store):
+        names = list(store.keys())
+        own = {name: store[name] for name in names}
+        saved = own.pop(_SEEDS, None)
+        states = self._seed_states()
+        if saved is not None and len(saved) != len(states):
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} has {len(states)} seed "
+                f"generators; the file holds {len(saved)}."
+            )
+        super().load_own_variables(own)
+        if saved is not None:
+            for state, value in zip(states, np.array(saved), strict=True):
+                state.assign(value)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """As `keras.Model.load_weights`, but all or nothing.
+
+        A file that does not fit, in a layer or in an optimizer, leaves the
+        trainer as it was.
+        """
+        variables = [*self.variables, *self._optimizer_state()]
+        before = [np.array(ops.convert_to_numpy(v)) for v in variables]
+        try:
+            super().load_weights(filepath, skip_mismatch, **kwargs)
+        except Exception:
+            for variable, value in zip(variables, before, strict=True):
+                variable.assign(value)
+            raise
+
+    def _optimizer_state(self):
+        optimizer = getattr(self, "optimizer", None)
+        return [] if optimizer is None else optimizer.variables

@@ -1,0 +1,113 @@
+"""What trainers of several players share: optimizers, networks, their files."""
+
+import contextlib
+
+import keras
+import numpy as np
+from keras import ops, tree
+
+from keras_dl.autodiff import substitute
+from keras_dl.training.engine.trainer import Trainer
+
+
+class PlayersTrainer(Trainer):
+    """A trainer of several networks that compiles by itself.
+
+    Class attributes:
+        players: Names of the optimizers that it needs.
+        parts: Names of arguments and attributes, networks and losses, that are
+            saved as Keras objects.
+    """
+
+    players = ()
+    parts = ()
+
+    def default_optimizers(self):
+        """The optimizers that `compile` takes if none are given."""
+        return {
+            name: keras.optimizers.Adam(2e-4, beta_1=0.5)
+            for name in self.players
+        }
+
+    def compile(self, optimizer=None, **kwargs):
+        """As `Trainer.compile`, with optimizers that suit the method.
+
+        Args:
+            optimizer: Dict of an optimizer for each player;
+                `default_optimizers()`, whose names they have, if not given.
+            kwargs: Arguments of `keras.Model.compile`.
+        """
+        if optimizer is None:
+            optimizer = self.default_optimizers()
+        super().compile(optimizer=optimizer, **kwargs)
+
+    def fit(self, *args, **kwargs):
+        """As `keras.Model.fit`; compiles first, if nobody has."""
+        if not self.compiled:
+            self.compile()
+        return super().fit(*args, **kwargs)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["network"]
+        for name in self.parts:
+            config[name] = keras.saving.serialize_keras_object(
+                getattr(self, name)
+            )
+        return config
+
+
+def check_network(name, network):
+    """Returns `network` if it is a Keras model with weights."""
+    if not isinstance(network, keras.Model):
+        raise TypeError(
+            f"`{name}` must be a Keras model. Received: {network!r}"
+        )
+    if not network.built or not network.inputs:
+        raise ValueError(
+            f"`{name}` must be a functional or sequential model that is "
+            f"built: give it a `keras.Input`. Received: {network!r}"
+        )
+    return network
+
+
+def made(network, inputs, batch_size):
+    """What a network makes of arrays, as arrays.
+
+    As `predict`, which on PyTorch draws a random number, so that a picture
+    drawn in the middle of a training would change its course.
+    """
+    count = len(tree.flatten(inputs)[0])
+    parts = [
+        network.predict_on_batch(
+            tree.map_structure(lambda x, i=i: x[i : i + batch_size], inputs)
+        )
+        for i in range(0, count, batch_size)
+    ]
+    return tree.map_structure(lambda *x: np.concatenate(x), *parts)
+
+
+def check_weights(**weights):
+    """Refuses a weight of a loss that is below 0."""
+    for name, value in weights.items():
+        if not value >= 0:
+            raise ValueError(
+                f"`{name}` must be at least 0. Received: {name}={value!r}."
+            )
+
+
+def kept(*networks):
+    """A context in which networks' statistics stay as they are."""
+    statistics = [w for one in networks for w in one.non_trainable_weights]
+    if not statistics:
+        return contextlib.nullcontext()
+    return substitute(statistics, map(ops.convert_to_tensor, statistics))
+
+
+def regularization(network):
+    """What layers of a network, called last, add to its loss.
+
+    A call inside a context such as `kept` is forgotten outside of it, and one
+    outside of it may not be known inside.
+    """
+    return sum(network.losses, start=0.0)
