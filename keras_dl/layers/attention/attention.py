@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_dl import backend
 from keras_dl.checks import check_choice, check_integer, check_rate
 from keras_dl.layers.masks import combine_masks, padding_mask, zero_masked
 
@@ -80,6 +81,7 @@ class Attention(keras.Layer):
         self.dropout = check_rate("dropout", dropout)
         self.seed = seed
         self.supports_masking = True
+        self._softmax = MaskedSoftmax(dtype=self.dtype_policy)
         self._drop = keras.layers.Dropout(
             self.dropout, seed=seed, dtype=self.dtype_policy
         )
@@ -131,7 +133,8 @@ class Attention(keras.Layer):
 
     def attend(self, query, projected, value, mask=None, training=None):
         """`(context, weights)`; everything masked in `value` must be zero."""
-        weights = masked_softmax(self.scores(query, projected), mask)
+        scores = self.scores(query, projected)
+        weights = backend.call(self._softmax, scores, allowed=mask)
         kept = weights
         if training and self.dropout:
             kept = self._drop(weights, training=training)
@@ -185,15 +188,26 @@ class Attention(keras.Layer):
         }
 
 
-def masked_softmax(scores, mask=None):
-    """Softmax over the last axis, of what `mask` allows, never NaN.
+class MaskedSoftmax(keras.Layer):
+    """Softmax over the last axis, of what is allowed, never NaN.
 
-    A row that allows nothing comes out even.
+    A row that allows nothing comes out even. It is a layer so that scores and
+    weights are its input and output: see `keras_dl.models.taps`.
+
+    Call arguments:
+        scores: Tensor of shape `(..., keys)`.
+        allowed: Boolean, broadcast to the scores; all by default.
     """
-    if scores.shape[-1] == 1:
-        return ops.ones_like(scores)  # What Keras' softmax warns of.
-    if mask is not None:
-        half = keras.backend.standardize_dtype(scores.dtype) == "float16"
-        hidden = -6e4 if half else -1e9
-        scores = ops.where(mask, scores, ops.cast(hidden, scores.dtype))
-    return ops.softmax(scores, axis=-1)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.built = True
+
+    def call(self, scores, allowed=None):
+        if scores.shape[-1] == 1:
+            return ops.ones_like(scores)  # What Keras' softmax warns of.
+        if allowed is not None:
+            half = keras.backend.standardize_dtype(scores.dtype) == "float16"
+            hidden = -6e4 if half else -1e9
+            scores = ops.where(allowed, scores, ops.cast(hidden, scores.dtype))
+        return ops.softmax(scores, axis=-1)

@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.checks import check_integer, check_rate
-from keras_dl.layers.attention.attention import masked_softmax
+from keras_dl.layers.attention.attention import MaskedSoftmax
 from keras_dl.layers.dense import Dense
 from keras_dl.layers.masks import (
     cached_mask,
@@ -120,6 +120,7 @@ class MultiHeadAttention(keras.Layer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.seed = seed
         self.supports_masking = True
+        self._softmax = MaskedSoftmax(dtype=self.dtype_policy)
         self._drop = keras.layers.Dropout(
             self.dropout, seed=seed, dtype=self.dtype_policy
         )
@@ -240,7 +241,8 @@ class MultiHeadAttention(keras.Layer):
         """The plain path, which has the weights in hand."""
         q, k, v = (ops.swapaxes(x, 1, 2) for x in (q, k, v))
         q = q * (1 / math.sqrt(self._head))
-        weights = masked_softmax(ops.matmul(q, ops.swapaxes(k, 2, 3)), mask)
+        scores = ops.matmul(q, ops.swapaxes(k, 2, 3))
+        weights = backend.call(self._softmax, scores, allowed=mask)
         kept = weights
         if training and self.dropout:
             kept = backend.call(self._drop, weights, training=training)

@@ -1,0 +1,18 @@
+"""The seams on which methods compose: what any model answers.
+
+`docs/methods.md` is the guide.
+"""
+
+from keras_dl.models.embedded import call_embedded, embed
+from keras_dl.models.features import feature_paths, features, taps
+from keras_dl.models.paths import sublayer, sublayers
+
+__all__ = [
+    "call_embedded",
+    "embed",
+    "feature_paths",
+    "features",
+    "sublayer",
+    "sublayers",
+    "taps",
+]
