@@ -6,6 +6,7 @@ gives for them goes back to where they stood.
 """
 
 import torch
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 _WEIGHTS_PER_STEP = 75_000  # Transposed in the time of one step, about.
 _IN_CACHE = 400_000  # So few weights are read again and again at no cost.
@@ -20,6 +21,8 @@ def pays(x, weights):
     """
     if x.device.type != "cpu":
         return True
+    if torch.is_grad_enabled() and get_proxy_mode() is not None:
+        return False  # A graph has no place for the kernel's workspace.
     size = sum(w.numel() for w in weights)
     batch, steps = x.shape[:2]
     if torch.is_grad_enabled():
