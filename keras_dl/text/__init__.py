@@ -1,29 +1,26 @@
 """Text without TensorFlow: vocabularies, batches, masking, spans and tags."""
 
+from keras_dl.text.examples.answer_candidates import FoundAnswer, FoundAnswers
 from keras_dl.text.examples.attention_patterns import AttentionPatterns
 from keras_dl.text.examples.batch_parts import BatchPart
+from keras_dl.text.examples.conll import read_conll
 from keras_dl.text.examples.entity_alignments import EntityAlignments
 from keras_dl.text.examples.fragment_decoding import FragmentDecoding
 from keras_dl.text.examples.language_model_batches import LanguageModelBatches
 from keras_dl.text.examples.masked_batches import MaskedBatches
 from keras_dl.text.examples.pairs import encode_pairs
-from keras_dl.text.examples.spans import FoundAnswer, FoundAnswers, SpanWindows
+from keras_dl.text.examples.spans import SpanWindows
 from keras_dl.text.examples.squad import Questions, read_squad
-from keras_dl.text.examples.tagging import TaggedWords, read_conll
+from keras_dl.text.examples.tagging import TaggedWords
 from keras_dl.text.examples.teacher_forcing_batches import TeacherForcingBatches
-from keras_dl.text.masking.masking import (
-    Masking,
-    TokenMasking,
-    masked_positions,
-)
-from keras_dl.text.masking.span_masking import (
-    FragmentMasking,
-    NGramMasking,
-    SpanMasking,
-    span_boundaries,
-)
+from keras_dl.text.masking.fragment_masking import FragmentMasking
+from keras_dl.text.masking.masking import Masking, masked_positions
+from keras_dl.text.masking.ngram_masking import NGramMasking
+from keras_dl.text.masking.phrase_masking import UnitMasking
+from keras_dl.text.masking.span_masking import SpanMasking, span_boundaries
 from keras_dl.text.masking.target_masking import TargetMasking
-from keras_dl.text.masking.word_masking import UnitMasking, WholeWordMasking
+from keras_dl.text.masking.token_masking import TokenMasking
+from keras_dl.text.masking.word_masking import WholeWordMasking
 from keras_dl.text.ngram import NGram, ngram_perplexity
 from keras_dl.text.packing.packing import (
     Packed,

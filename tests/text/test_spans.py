@@ -9,7 +9,8 @@ import pytest
 import tokenizers
 
 from keras_dl.datasets import Batches
-from keras_dl.text.examples.spans import FoundAnswer, FoundAnswers, SpanWindows
+from keras_dl.text.examples.answer_candidates import FoundAnswer, FoundAnswers
+from keras_dl.text.examples.spans import SpanWindows
 from keras_dl.text.vocabularies.characters import CharacterVocabulary
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.subwords import SubwordVocabulary
