@@ -21,7 +21,7 @@ class TaskModel(WritingModel, PortableModel):
     the same names, and targets are a dict too. So objectives of pre-training
     are put together:
 
-        TaskModel(encoder, {"masked_tokens": MaskedTokens(),
+        TaskModel(encoder, {"masked_tokens": MaskedLM(),
                             "next_sentence": Classification(2, dropout=0.0)})
 
     and so are tasks that share one encoder (MT-DNN): `keras_dl.datasets`'
@@ -79,15 +79,15 @@ class TaskModel(WritingModel, PortableModel):
 
         | its class ends in           | heads                                |
         |-----------------------------|--------------------------------------|
-        | `ForMaskedLM`               | `MaskedTokens`                       |
-        | `ForPreTraining`            | `{"masked_tokens": MaskedTokens,     |
+        | `ForMaskedLM`               | `MaskedLM`                           |
+        | `ForPreTraining`            | `{"masked_tokens": MaskedLM,         |
         |                             | "next_sentence": Classification}`    |
         | `ForNextSentencePrediction` | `Classification`                     |
         | `ForSequenceClassification` | `Classification`; with one label:    |
         |                             | `Regression`                         |
         | `ForMultipleChoice`         | `MultipleChoice`                     |
-        | `ForTokenClassification`    | `Tagging`                            |
-        | `ForQuestionAnswering`      | `SpanAnswer`                         |
+        | `ForTokenClassification`    | `TokenClassification`                |
+        | `ForQuestionAnswering`      | `ExtractiveQA`                       |
 
         Args:
             folder: Path of a folder with `config.json` and

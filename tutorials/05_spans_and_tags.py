@@ -41,7 +41,7 @@ import python_documentation as python
 
 from keras_dl.applications import TaskModel
 from keras_dl.datasets import Batches
-from keras_dl.heads import SpanAnswer, Tagging
+from keras_dl.heads import ExtractiveQA, TokenClassification
 from keras_dl.metrics import EntityF1, entities, squad_scores
 from keras_dl.text import SpanWindows, SubwordVocabulary, TaggedWords
 
@@ -171,7 +171,7 @@ def windows_of(questions, vocabulary):
 
 def learn_spans(encoder, windows, updates, seed):
     """The encoder with a head for answers, trained on all windows."""
-    model = TaskModel(encoder, SpanAnswer())
+    model = TaskModel(encoder, ExtractiveQA())
     return fit(model, windows.inputs, windows.spans, updates, seed)
 
 
@@ -421,7 +421,7 @@ def tell_tags(encoder, vocabulary, parts, sizes, options):
     ):
         keras.utils.set_random_seed(options.seed)
         model = fit(
-            TaskModel(copy_of(encoder, read), Tagging(len(TAGS))),
+            TaskModel(copy_of(encoder, read), TokenClassification(len(TAGS))),
             rows.inputs,
             rows.tags,
             sizes.tag_updates,

@@ -41,7 +41,7 @@ WITHOUT = {
     losses.AdversarialLoss: "what adversarial losses have in common",
     losses.adversarial: "looks a loss up by its name",
     heads.Head: "what heads have in common",
-    heads.AlignedEntities: "MaskedTokens with other targets",
+    heads.EntityAlignment: "MaskedLM with other targets",
     keras_dl.generate: "test_generation.py has the texts of all backends",
     metrics.BLEU: "counts with sacrebleu, outside of any backend",
     metrics.entities: "plain Python",

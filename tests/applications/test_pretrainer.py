@@ -97,7 +97,7 @@ def test_what_is_not_needed_is_left_aside(several):
 
 def test_objectives_by_name():
     kinds = {
-        "masked_tokens": heads.MaskedTokens,
+        "masked_tokens": heads.MaskedLM,
         "next_sentence": heads.Classification,
         "sentence_order": heads.Classification,
         "span_boundary": heads.SpanBoundary,
@@ -197,7 +197,7 @@ def test_bad_input():
     model.compile("sgd")
     with pytest.raises(ValueError, match=r"lack \['span_left', .*SpanBoundary"):
         model.fit(batches(TokenMasking), verbose=0)
-    model = Pretrainer(encoder(), {"mine": heads.MaskedTokens()})
+    model = Pretrainer(encoder(), {"mine": heads.MaskedLM()})
     model.compile("sgd")
     with pytest.raises(ValueError, match=r"lack \['mine'\].*'masked_tokens'"):
         model.fit(batches(), verbose=0)

@@ -130,7 +130,7 @@ class SpanWindows:
 
         Args:
             start_logits: `(windows, length)`: how well an answer would begin
-                at each token. Of `logits` from `keras_dl.heads.SpanAnswer`,
+                at each token. Of `logits` from `keras_dl.heads.ExtractiveQA`,
                 these are `logits[:, 0]`.
             end_logits: Likewise: how well it would end; `logits[:, 1]`.
             n_best: Number of starts and of ends that are tried in a window,
