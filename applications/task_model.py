@@ -25,7 +25,7 @@ class TaskModel(WritingModel, PortableModel):
                             "next_sentence": Classification(2, dropout=0.0)})
 
     and so are tasks that share one encoder (MT-DNN): `keras_dl.datasets`'
-    `MixedTasks` gives a batch of one task weights of 0 for all others.
+    `MultiTaskBatches` gives a batch of one task weights of 0 for all others.
 
     **Inputs.** A dict: those of the encoder, see `BERT`, and those that a head
     reads beside them. With a `MultipleChoice` head the encoder's have one more

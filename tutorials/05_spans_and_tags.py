@@ -42,7 +42,7 @@ import python_documentation as python
 from keras_dl.applications import TaskModel
 from keras_dl.datasets import Batches
 from keras_dl.heads import ExtractiveQA, TokenClassification
-from keras_dl.metrics import EntityF1, entities, squad_scores
+from keras_dl.metrics import EntityF1, squad_scores, tag_chunks
 from keras_dl.text import SpanWindows, SubwordVocabulary, TaggedWords
 
 pretraining = importlib.import_module("04_pretraining")
@@ -283,7 +283,7 @@ def entity_f1(gold, predicted, kind=None):
         {
             (row, *entity)
             for row, names in enumerate(tags)
-            for entity in entities(names)
+            for entity in tag_chunks(names)
             if kind in (None, entity[0])
         }
         for tags in (gold, predicted)
@@ -432,7 +432,7 @@ def tell_tags(encoder, vocabulary, parts, sizes, options):
         found[name] = tagged = asked.words_of(logits)
     print_tags(gold, found)
     chosen = [i for i, words in enumerate(sentences) if 12 <= len(words) <= 40]
-    chosen = sorted(chosen, key=lambda i: -len(entities(gold[i])))[:8]
+    chosen = sorted(chosen, key=lambda i: -len(tag_chunks(gold[i])))[:8]
     pictures.draw_tags(
         *([part[i] for i in chosen] for part in (sentences, tagged, gold)),
         KINDS,

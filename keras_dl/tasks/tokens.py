@@ -81,7 +81,7 @@ class SpanSplit(TaskSplit):
             max_answer_length: Likewise.
 
         Returns:
-            A dict of `keras_dl.text.FoundAnswers` by the questions' ids.
+            A dict of `keras_dl.text.AnswerCandidates` by the questions' ids.
         """
         logits = keras.ops.convert_to_numpy(logits)
         found = self.windows.decode(

@@ -1,6 +1,9 @@
 """Text without TensorFlow: vocabularies, batches, masking, spans and tags."""
 
-from keras_dl.text.examples.answer_candidates import FoundAnswer, FoundAnswers
+from keras_dl.text.examples.answer_candidates import (
+    AnswerCandidate,
+    AnswerCandidates,
+)
 from keras_dl.text.examples.attention_patterns import AttentionPatterns
 from keras_dl.text.examples.batch_parts import BatchPart
 from keras_dl.text.examples.conll import read_conll
@@ -16,7 +19,7 @@ from keras_dl.text.examples.teacher_forcing_batches import TeacherForcingBatches
 from keras_dl.text.masking.fragment_masking import FragmentMasking
 from keras_dl.text.masking.masking import Masking, masked_positions
 from keras_dl.text.masking.ngram_masking import NGramMasking
-from keras_dl.text.masking.phrase_masking import UnitMasking
+from keras_dl.text.masking.phrase_masking import PhraseMasking
 from keras_dl.text.masking.span_masking import SpanMasking, span_boundaries
 from keras_dl.text.masking.target_masking import TargetMasking
 from keras_dl.text.masking.token_masking import TokenMasking
@@ -35,12 +38,12 @@ from keras_dl.text.vocabularies.vocabulary import Vocabulary
 from keras_dl.text.vocabularies.words import WordVocabulary
 
 __all__ = [
+    "AnswerCandidate",
+    "AnswerCandidates",
     "AttentionPatterns",
     "BatchPart",
     "CharacterVocabulary",
     "EntityAlignments",
-    "FoundAnswer",
-    "FoundAnswers",
     "FragmentDecoding",
     "FragmentMasking",
     "LanguageModelBatches",
@@ -49,6 +52,7 @@ __all__ = [
     "NGram",
     "NGramMasking",
     "Packed",
+    "PhraseMasking",
     "Questions",
     "SpanMasking",
     "SpanWindows",
@@ -57,7 +61,6 @@ __all__ = [
     "TargetMasking",
     "TeacherForcingBatches",
     "TokenMasking",
-    "UnitMasking",
     "Vocabulary",
     "WholeWordMasking",
     "WordVocabulary",

@@ -44,7 +44,7 @@ WITHOUT = {
     heads.EntityAlignment: "MaskedLM with other targets",
     keras_dl.generate: "test_generation.py has the texts of all backends",
     metrics.BLEU: "counts with sacrebleu, outside of any backend",
-    metrics.entities: "plain Python",
+    metrics.tag_chunks: "plain Python",
     metrics.squad_normalize: "plain Python",
     metrics.squad_scores: "plain Python",
     metrics.sliced_wasserstein: "NumPy",

@@ -9,7 +9,7 @@ from sequences import compiled
 
 from keras_dl import heads
 from keras_dl.applications import BERT, Pretrainer, TaskModel
-from keras_dl.optimizers import WarmupLinear
+from keras_dl.optimizers import LinearWarmupDecay
 from keras_dl.text import (
     FragmentDecoding,
     MaskedBatches,
@@ -120,7 +120,7 @@ def test_the_optimizer_of_bert():
     config = optimizer.get_config()
     assert config["weight_decay"] == 0.01 and config["epsilon"] == 1e-6
     assert config["global_clipnorm"] == 1
-    schedule = WarmupLinear(1e-3, 200, 2)
+    schedule = LinearWarmupDecay(1e-3, 200, 2)
     rates = model.fit(batches(), epochs=3, verbose=0).history["learning_rate"]
     # Two batches an epoch: the rate of the next update.
     np.testing.assert_allclose(rates, [schedule(n) for n in (2, 4, 6)])

@@ -8,7 +8,7 @@ from sequences import compiled
 
 from keras_dl import heads
 from keras_dl.applications import BERT, TaskModel
-from keras_dl.datasets import Batches, MixedTasks
+from keras_dl.datasets import Batches, MultiTaskBatches
 
 IDS = np.random.RandomState(0).randint(3, 20, size=(32, 6)).astype("int32")
 IDS[::3, 4:] = 0
@@ -175,7 +175,7 @@ def mixed(**kwargs):
         "size": Batches({"token_ids": IDS[:16]}, IDS[:16, 0] / 20.0, 8),
         "tags": Batches({"token_ids": IDS[:24]}, TAGS[:24], 8),
     }
-    return MixedTasks(tasks, **kwargs)
+    return MultiTaskBatches(tasks, **kwargs)
 
 
 def three_tasks():
@@ -262,10 +262,10 @@ def test_bad_input():
     with pytest.raises(ValueError, match="'token_ids' and any of"):
         model({"token_ids": IDS, "masked_positions": MASKED})
     with pytest.raises(ValueError, match="`tasks` must be a dict"):
-        MixedTasks({})
+        MultiTaskBatches({})
     batches = Batches({"token_ids": IDS}, IDS[:, 0])
     others = Batches({"ids": IDS}, IDS[:, 0])
     with pytest.raises(ValueError, match="inputs of the same names"):
-        MixedTasks({"a": batches, "b": others})
+        MultiTaskBatches({"a": batches, "b": others})
     with pytest.raises(IndexError, match="`index` must be from 0 to 8"):
         mixed()[9]

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class FoundAnswer(NamedTuple):
+class AnswerCandidate(NamedTuple):
     """An answer that `SpanWindows.decode` found.
 
     Attributes:
@@ -15,7 +15,7 @@ class FoundAnswer(NamedTuple):
 
     Example:
 
-    >>> FoundAnswer("Paris", 3.5, 0.9, begin=10, end=15).text
+    >>> AnswerCandidate("Paris", 3.5, 0.9, begin=10, end=15).text
     'Paris'
     """
 
@@ -26,18 +26,18 @@ class FoundAnswer(NamedTuple):
     end: int
 
 
-class FoundAnswers(NamedTuple):
+class AnswerCandidates(NamedTuple):
     """What `SpanWindows.decode` found for one question.
 
     Attributes:
-        answers: Tuple of `FoundAnswer`, the best first; their texts differ.
+        answers: Tuple of `AnswerCandidate`, the best first; their texts differ.
         null_score: How well "there is no answer" scores: the smallest
             `start_logits[0] + end_logits[0]` of the windows.
 
     Example:
 
-    >>> one = FoundAnswer("Paris", 3.5, 1.0, begin=10, end=15)
-    >>> found = FoundAnswers((one,), null_score=4.0)
+    >>> one = AnswerCandidate("Paris", 3.5, 1.0, begin=10, end=15)
+    >>> found = AnswerCandidates((one,), null_score=4.0)
     >>> found.best(), found.null_difference, found.best(null_threshold=0.0)
     ('Paris', 0.5, '')
     """

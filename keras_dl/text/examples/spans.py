@@ -4,7 +4,10 @@ import keras
 import numpy as np
 
 from keras_dl.checks import check_choice, check_integer
-from keras_dl.text.examples.answer_candidates import FoundAnswer, FoundAnswers
+from keras_dl.text.examples.answer_candidates import (
+    AnswerCandidate,
+    AnswerCandidates,
+)
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.vocabulary import check_texts
 
@@ -138,9 +141,9 @@ class SpanWindows:
             max_answer_length: Largest number of tokens in an answer.
 
         Returns:
-            A list of `FoundAnswers`, one for each question. Where the logits
-            leave no span that counts, and for questions left out, `answers`
-            is empty.
+            A list of `AnswerCandidates`, one for each question. Where the
+            logits leave no span that counts, and for questions left out,
+            `answers` is empty.
 
         Raises:
             ValueError: If the logits have another shape, or hold NaN or
@@ -155,7 +158,7 @@ class SpanWindows:
         np.minimum.at(null_scores, self.question_numbers, null)
         candidates = self._candidates(starts, ends, n_best, longest)
         return [
-            FoundAnswers(_distinct(context, n_best, *spans), null_score)
+            AnswerCandidates(_distinct(context, n_best, *spans), null_score)
             for context, spans, null_score in zip(
                 self.contexts, candidates, null_scores.tolist(), strict=True
             )
@@ -335,7 +338,7 @@ def _distinct(context, n_best, begins, ends, scores):
     weights = np.exp(scores - scores.max(initial=-np.inf))
     shares = (weights / weights.sum()).tolist() if found else []
     return tuple(
-        FoundAnswer(text, score, share, begin, begin + len(text))
+        AnswerCandidate(text, score, share, begin, begin + len(text))
         for (text, (begin, score)), share in zip(
             found.items(), shares, strict=True
         )

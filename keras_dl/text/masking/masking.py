@@ -107,8 +107,8 @@ class Masking:
         Args:
             ids: Integers `(rows, time)`.
             generator: `numpy.random.RandomState`.
-            **parts: What the strategy needs besides: `units` of `UnitMasking`,
-                `segment_ids` of `TargetMasking`.
+            **parts: What the strategy needs besides: `units` of
+                `PhraseMasking`, `segment_ids` of `TargetMasking`.
 
         Returns:
             Ids with some of them hidden, `int32`, and which ones were chosen,
@@ -123,7 +123,8 @@ class Masking:
         Args:
             ids: Integers `(rows, time)`.
             generator: `numpy.random.RandomState`.
-            **parts: What the strategy needs besides: `units` of `UnitMasking`.
+            **parts: What the strategy needs besides: `units` of
+                `PhraseMasking`.
 
         Returns:
             Integers `(rows, time)`: the number, within its row, of the word,

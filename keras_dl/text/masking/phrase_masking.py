@@ -6,7 +6,7 @@ from keras_dl.text.masking.masking import Masking
 from keras_dl.text.masking.token_runs import number_runs, pick
 
 
-class UnitMasking(Masking):
+class PhraseMasking(Masking):
     """Chooses whole phrases or entities that you point out (ERNIE).
 
     **Units.** Call it with `units`, integers of the shape of the ids: equal
@@ -20,7 +20,7 @@ class UnitMasking(Masking):
     Example:
 
     >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
-    >>> masking = UnitMasking(words, rate=0.5, mask=1.0, random=0.0)
+    >>> masking = PhraseMasking(words, rate=0.5, mask=1.0, random=0.0)
     >>> ids = np.array([[2, 5, 6, 7, 5, 6, 7, 3]])
     >>> units = np.array([[-1, 0, 0, 1, 2, 2, 2, -1]])
     >>> masked_ids, chosen = masking(ids, np.random.RandomState(0), units=units)

@@ -58,7 +58,7 @@ class WholeWordMasking(WordMasking):
     often. What becomes of a token is drawn for each token, not for the word.
 
     For Chinese, where a word is several characters without a mark, see
-    `UnitMasking`. Shapes and errors: see `Masking`.
+    `PhraseMasking`. Shapes and errors: see `Masking`.
 
     Args:
         vocabulary: `Vocabulary` with a mask token.
