@@ -16,13 +16,15 @@ from keras_dl.applications.gan import (
 )
 from keras_dl.applications.mlp import MLP
 from keras_dl.applications.pretrainer import Pretrainer
-from keras_dl.applications.sequence.language_model import LanguageModel, Seq2Seq
+from keras_dl.applications.sequence.language_model import LanguageModel
+from keras_dl.applications.sequence.seq2seq import Seq2Seq
 from keras_dl.applications.sequence.transformer import (
     Transformer,
     TransformerLanguageModel,
 )
 from keras_dl.applications.task_model import TaskModel
-from keras_dl.applications.vision.vgg16 import VGG16, ImageNetPixels
+from keras_dl.applications.vision.imagenet_pixels import ImageNetPixels
+from keras_dl.applications.vision.vgg16 import VGG16
 
 __all__ = [
     "BERT",

@@ -9,12 +9,12 @@ from keras_dl.metrics import Perplexity
 _PAIRS = {"num_classes": 2, "dropout": 0.0}
 # The head of each objective, its arguments, and what batches call its targets.
 _OBJECTIVES = {
-    "masked_tokens": (heads.MaskedTokens, {}, "masked_tokens"),
+    "masked_tokens": (heads.MaskedLM, {}, "masked_tokens"),
     "next_sentence": (heads.Classification, _PAIRS, "next_sentence"),
     "sentence_order": (heads.Classification, _PAIRS, "next_sentence"),
     "span_boundary": (heads.SpanBoundary, {}, "masked_tokens"),
     "fragment": (heads.TransformerDecoder, {}, "fragment"),
-    "entities": (heads.AlignedEntities, {}, "entities"),
+    "entities": (heads.EntityAlignment, {}, "entities"),
 }
 
 

@@ -8,7 +8,7 @@ from keras_dl.applications.bert.inputs import INPUTS
 from keras_dl.applications.task_model import TaskModel
 from keras_dl.callbacks import EpochOrder
 from keras_dl.checks import check_integer
-from keras_dl.optimizers import WarmupLinear
+from keras_dl.optimizers import LinearWarmupDecay
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -64,7 +64,7 @@ class Pretrainer(TaskModel):
         if optimizer is None:
             steps = check_integer("total_steps", total_steps, 1)
             optimizer = keras.optimizers.AdamW(
-                WarmupLinear(peak, steps, steps // 100),
+                LinearWarmupDecay(peak, steps, steps // 100),
                 weight_decay=0.01,
                 epsilon=1e-6,
                 global_clipnorm=1.0,

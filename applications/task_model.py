@@ -21,11 +21,11 @@ class TaskModel(WritingModel, PortableModel):
     the same names, and targets are a dict too. So objectives of pre-training
     are put together:
 
-        TaskModel(encoder, {"masked_tokens": MaskedTokens(),
+        TaskModel(encoder, {"masked_tokens": MaskedLM(),
                             "next_sentence": Classification(2, dropout=0.0)})
 
     and so are tasks that share one encoder (MT-DNN): `keras_dl.datasets`'
-    `MixedTasks` gives a batch of one task weights of 0 for all others.
+    `MultiTaskBatches` gives a batch of one task weights of 0 for all others.
 
     **Inputs.** A dict: those of the encoder, see `BERT`, and those that a head
     reads beside them. With a `MultipleChoice` head the encoder's have one more
@@ -79,15 +79,15 @@ class TaskModel(WritingModel, PortableModel):
 
         | its class ends in           | heads                                |
         |-----------------------------|--------------------------------------|
-        | `ForMaskedLM`               | `MaskedTokens`                       |
-        | `ForPreTraining`            | `{"masked_tokens": MaskedTokens,     |
+        | `ForMaskedLM`               | `MaskedLM`                           |
+        | `ForPreTraining`            | `{"masked_tokens": MaskedLM,         |
         |                             | "next_sentence": Classification}`    |
         | `ForNextSentencePrediction` | `Classification`                     |
         | `ForSequenceClassification` | `Classification`; with one label:    |
         |                             | `Regression`                         |
         | `ForMultipleChoice`         | `MultipleChoice`                     |
-        | `ForTokenClassification`    | `Tagging`                            |
-        | `ForQuestionAnswering`      | `SpanAnswer`                         |
+        | `ForTokenClassification`    | `TokenClassification`                |
+        | `ForQuestionAnswering`      | `ExtractiveQA`                       |
 
         Args:
             folder: Path of a folder with `config.json` and

@@ -5,15 +5,21 @@ import numpy as np
 from keras_dl.text import (
     FragmentMasking,
     NGramMasking,
+    PhraseMasking,
     SpanMasking,
     TokenMasking,
-    UnitMasking,
     WholeWordMasking,
     WordVocabulary,
 )
 
 PAD, UNKNOWN, START, END, MASK = range(5)
-WORDS = [TokenMasking, WholeWordMasking, UnitMasking, NGramMasking, SpanMasking]
+WORDS = [
+    TokenMasking,
+    WholeWordMasking,
+    PhraseMasking,
+    NGramMasking,
+    SpanMasking,
+]
 ALL = [*WORDS, FragmentMasking]
 
 
@@ -45,4 +51,4 @@ def units(ids, seed=0):
 
 def parts(masking, ids):
     """What else a strategy is called with."""
-    return {"units": units(ids)} if isinstance(masking, UnitMasking) else {}
+    return {"units": units(ids)} if isinstance(masking, PhraseMasking) else {}

@@ -25,7 +25,7 @@ import numpy as np
 from keras_dl import generate
 from keras_dl.applications import LanguageModel
 from keras_dl.generation import BeamSearch, Sampling
-from keras_dl.optimizers import WarmupLinear
+from keras_dl.optimizers import LinearWarmupDecay
 from keras_dl.text import (
     CharacterVocabulary,
     LanguageModelBatches,
@@ -129,7 +129,7 @@ def train(ids, held_ids, size, options):
     # The rate rises quickly, and falls to 0 towards the end. Gradients through
     # many steps may explode: a norm above 1 is cut down to 1.
     updates = options.epochs * len(batches)
-    rate = WarmupLinear(options.rate, updates, warmup_steps=updates // 20)
+    rate = LinearWarmupDecay(options.rate, updates, warmup_steps=updates // 20)
     model.compile(keras.optimizers.Adam(rate, global_clipnorm=1.0))
     curve = Curve(held_out, max(1, options.epochs // 5))
     model.fit(

@@ -42,7 +42,7 @@ from keras_dl.applications import Seq2Seq, Transformer
 from keras_dl.callbacks import AttentionMaps, draw_attention
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import ExactMatch
-from keras_dl.optimizers import Noam, WarmupLinear
+from keras_dl.optimizers import LinearWarmupDecay, Noam
 from keras_dl.text import CharacterVocabulary, TeacherForcingBatches
 
 # 1. The data -----------------------------------------------------------------
@@ -127,7 +127,7 @@ def examples(dates, seed):
 def make_seq2seq(vocabulary, updates):
     """LSTM encoder and decoder with attention, and its optimizer."""
     model = Seq2Seq(len(vocabulary), units=128)
-    rate = WarmupLinear(4e-3, updates, warmup_steps=updates // 20)
+    rate = LinearWarmupDecay(4e-3, updates, warmup_steps=updates // 20)
     return model, keras.optimizers.Adam(rate, global_clipnorm=1.0)
 
 

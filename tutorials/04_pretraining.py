@@ -44,7 +44,7 @@ import python_documentation as python
 from keras_dl.applications import BERT, Pretrainer, TaskModel
 from keras_dl.datasets import Batches
 from keras_dl.heads import Classification
-from keras_dl.optimizers import WarmupLinear
+from keras_dl.optimizers import LinearWarmupDecay
 from keras_dl.text import (
     MaskedBatches,
     SubwordVocabulary,
@@ -173,7 +173,7 @@ def make_encoder(vocabulary):
 def adamw(rate, updates):
     """AdamW whose rate rises for a tenth of the updates, then falls to 0."""
     return keras.optimizers.AdamW(
-        WarmupLinear(rate, updates, warmup_steps=updates // 10),
+        LinearWarmupDecay(rate, updates, warmup_steps=updates // 10),
         weight_decay=0.01,
         beta_2=0.98,
         global_clipnorm=1.0,

@@ -41,8 +41,8 @@ import python_documentation as python
 
 from keras_dl.applications import TaskModel
 from keras_dl.datasets import Batches
-from keras_dl.heads import SpanAnswer, Tagging
-from keras_dl.metrics import EntityF1, entities, squad_scores
+from keras_dl.heads import ExtractiveQA, TokenClassification
+from keras_dl.metrics import EntityF1, squad_scores, tag_chunks
 from keras_dl.text import SpanWindows, SubwordVocabulary, TaggedWords
 
 pretraining = importlib.import_module("04_pretraining")
@@ -171,7 +171,7 @@ def windows_of(questions, vocabulary):
 
 def learn_spans(encoder, windows, updates, seed):
     """The encoder with a head for answers, trained on all windows."""
-    model = TaskModel(encoder, SpanAnswer())
+    model = TaskModel(encoder, ExtractiveQA())
     return fit(model, windows.inputs, windows.spans, updates, seed)
 
 
@@ -283,7 +283,7 @@ def entity_f1(gold, predicted, kind=None):
         {
             (row, *entity)
             for row, names in enumerate(tags)
-            for entity in entities(names)
+            for entity in tag_chunks(names)
             if kind in (None, entity[0])
         }
         for tags in (gold, predicted)
@@ -421,7 +421,7 @@ def tell_tags(encoder, vocabulary, parts, sizes, options):
     ):
         keras.utils.set_random_seed(options.seed)
         model = fit(
-            TaskModel(copy_of(encoder, read), Tagging(len(TAGS))),
+            TaskModel(copy_of(encoder, read), TokenClassification(len(TAGS))),
             rows.inputs,
             rows.tags,
             sizes.tag_updates,
@@ -432,7 +432,7 @@ def tell_tags(encoder, vocabulary, parts, sizes, options):
         found[name] = tagged = asked.words_of(logits)
     print_tags(gold, found)
     chosen = [i for i, words in enumerate(sentences) if 12 <= len(words) <= 40]
-    chosen = sorted(chosen, key=lambda i: -len(entities(gold[i])))[:8]
+    chosen = sorted(chosen, key=lambda i: -len(tag_chunks(gold[i])))[:8]
     pictures.draw_tags(
         *([part[i] for i in chosen] for part in (sentences, tagged, gold)),
         KINDS,

@@ -69,16 +69,14 @@ def _classifier(num_labels):
 
 def _pretraining(num_labels):
     return {
-        "masked_tokens": heads.MaskedTokens(),
+        "masked_tokens": heads.MaskedLM(),
         "next_sentence": heads.Classification(2, dropout=0.0),
     }
 
 
 _PRE_CLASSIFIER = {"distilbert": ("pre_classifier", "relu")}
 TASKS = (
-    Task(
-        "ForMaskedLM", lambda num_labels: heads.MaskedTokens(), is_pooled=False
-    ),
+    Task("ForMaskedLM", lambda num_labels: heads.MaskedLM(), is_pooled=False),
     Task("ForPreTraining", _pretraining, logits=_SENTENCES),
     Task(
         "ForSequenceClassification",
@@ -91,10 +89,10 @@ TASKS = (
         lambda num_labels: heads.MultipleChoice(),
         pooler=_PRE_CLASSIFIER,
     ),
-    Task("ForTokenClassification", heads.Tagging, is_pooled=False),
+    Task("ForTokenClassification", heads.TokenClassification, is_pooled=False),
     Task(
         "ForQuestionAnswering",
-        lambda num_labels: heads.SpanAnswer(),
+        lambda num_labels: heads.ExtractiveQA(),
         is_pooled=False,
     ),
     Task(
@@ -148,7 +146,7 @@ def num_labels(config):
 
 def labels(made):
     """What a configuration says of the labels of a head."""
-    kinds = heads.Classification, heads.Regression, heads.Tagging
+    kinds = heads.Classification, heads.Regression, heads.TokenClassification
     if not isinstance(made, kinds):
         return {}
     names = {i: f"LABEL_{i}" for i in range(_num_labels(made))}
@@ -168,14 +166,16 @@ def head_tensors(made, task, family):
 
 
 def _of_head(head, task, family):
-    if isinstance(head, heads.MaskedTokens):
+    if isinstance(head, heads.MaskedLM):
         dense, norm, bias, _ = _MASKED[family.name]
         return [
             *layer_tensors(dense, head.dense),
             *layer_tensors(norm, head.norm),
             Tensor(bias, head.bias),
         ]
-    name = "qa_outputs" if isinstance(head, heads.SpanAnswer) else "classifier"
+    name = (
+        "qa_outputs" if isinstance(head, heads.ExtractiveQA) else "classifier"
+    )
     return layer_tensors(task.logits.get(family.name, name), head.logits)
 
 

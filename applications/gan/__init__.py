@@ -1,7 +1,9 @@
 """Generative adversarial networks: ready-made, and their networks."""
 
-from keras_dl.applications.gan.dcgan import DCGAN, WGAN, WGANGP, UnrolledGAN
-from keras_dl.applications.gan.mode_seeking import MADGAN, MRGAN
+from keras_dl.applications.gan.cyclegan import CycleGAN
+from keras_dl.applications.gan.dcgan import DCGAN
+from keras_dl.applications.gan.mad_gan import MADGAN
+from keras_dl.applications.gan.mr_gan import MRGAN
 from keras_dl.applications.gan.networks import (
     dcgan_discriminator,
     dcgan_generator,
@@ -10,21 +12,24 @@ from keras_dl.applications.gan.patch_networks import (
     patch_discriminator,
     receptive_field,
 )
+from keras_dl.applications.gan.pix2pix import Pix2Pix
 from keras_dl.applications.gan.point_networks import (
     mlp_discriminator,
     mlp_generator,
 )
 from keras_dl.applications.gan.progressive import ProgressiveGAN
+from keras_dl.applications.gan.srgan import SRGAN
 from keras_dl.applications.gan.stackgan import StackGAN
 from keras_dl.applications.gan.super_resolution_networks import (
     srgan_discriminator,
     srgan_generator,
 )
-from keras_dl.applications.gan.translation import SRGAN, CycleGAN, Pix2Pix
 from keras_dl.applications.gan.translation_networks import (
     resnet_generator,
     unet_generator,
 )
+from keras_dl.applications.gan.unrolled_gan import UnrolledGAN
+from keras_dl.applications.gan.wgan import WGAN, WGANGP
 
 __all__ = [
     "DCGAN",

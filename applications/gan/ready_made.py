@@ -48,3 +48,11 @@ def two_networks(
         dcgan_generator(shape, latent_dim, **rest),
         dcgan_discriminator(shape, normalization=critic_normalization, **rest),
     )
+
+
+def with_outputs(network, outputs, name):
+    """A network with another number of outputs in its last layer."""
+    last = network.layers[-1]
+    config = {**last.get_config(), "units": outputs}
+    layer = type(last).from_config(config)
+    return keras.Model(network.input, layer(last.input), name=name)

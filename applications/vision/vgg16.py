@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_dl import autodiff
 from keras_dl.applications.bases.supervised import ModelByTask, check_units, run
+from keras_dl.applications.vision.imagenet_pixels import ImageNetPixels
 from keras_dl.checks import check_integer, check_rate
 from keras_dl.layers import BatchNormalization, Conv2D, Dense
 
@@ -379,32 +380,6 @@ class VGG16(ModelByTask):
                 self.kernel_regularizer
             ),
         }
-
-
-@keras.saving.register_keras_serializable("keras_dl")
-class ImageNetPixels(keras.layers.Layer):
-    """Pixels as the weights of keras.applications' VGG16 expect them.
-
-    RGB values of 0 to 255 become BGR, less the mean of ImageNet, not scaled:
-    `keras.applications.vgg16.preprocess_input` as a layer.
-
-    **Shapes.** `(batch, height, width, 3)` to the same.
-
-    Example:
-
-    >>> red = np.array([255.0, 0.0, 0.0]).reshape(1, 1, 1, 3)
-    >>> ImageNetPixels()(red)[0, 0, 0]
-    [-103.939, -116.779, 131.320]
-    >>> model = VGG16(normalizer=ImageNetPixels())
-    """
-
-    def call(self, inputs):
-        return keras.applications.vgg16.preprocess_input(
-            ops.cast(inputs, self.compute_dtype), data_format="channels_last"
-        )
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
 
 
 def _check_images(shape):

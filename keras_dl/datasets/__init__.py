@@ -3,18 +3,18 @@
 from keras_dl.datasets.batches import Batches
 from keras_dl.datasets.bucketed import BucketedBatches
 from keras_dl.datasets.catalog import load, names
-from keras_dl.datasets.mixed_tasks import MixedTasks
 from keras_dl.datasets.mixtures import (
     grid_of_gaussians,
     ring_of_gaussians,
 )
+from keras_dl.datasets.multi_task_batches import MultiTaskBatches
 from keras_dl.datasets.splits import Info, Split, Splits
 
 __all__ = [
     "Batches",
     "BucketedBatches",
     "Info",
-    "MixedTasks",
+    "MultiTaskBatches",
     "Split",
     "Splits",
     "grid_of_gaussians",

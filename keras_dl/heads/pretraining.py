@@ -54,7 +54,7 @@ class TiedHead(Head):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class MaskedTokens(TiedHead):
+class MaskedLM(TiedHead):
     """Which tokens stood where the input was masked.
 
         logits_t = E norm(activation(W h_t + c)) + b
@@ -75,7 +75,7 @@ class MaskedTokens(TiedHead):
 
     >>> encoder = keras_dl.applications.BERT(100, 2, 16, 2, 32)
     >>> model = keras_dl.applications.TaskModel(
-    ...     encoder, {"masked_tokens": MaskedTokens()}
+    ...     encoder, {"masked_tokens": MaskedLM()}
     ... )
     >>> ids, places = np.ones((2, 8), "int32"), np.array([[3, 5], [2, 0]])
     >>> x = {"token_ids": ids, "masked_positions": places}
@@ -132,7 +132,7 @@ class SpanBoundary(TiedHead):
     >>> encoder = keras_dl.applications.BERT(100, 2, 16, 2, 32)
     >>> model = keras_dl.applications.TaskModel(
     ...     encoder,
-    ...     {"masked_tokens": MaskedTokens(), "span_boundary": SpanBoundary()},
+    ...     {"masked_tokens": MaskedLM(), "span_boundary": SpanBoundary()},
     ... )
     >>> x = {
     ...     "token_ids": np.ones((1, 8), "int32"),

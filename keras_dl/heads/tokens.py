@@ -12,7 +12,7 @@ NO_TARGET = -1
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class Tagging(Head):
+class TokenClassification(Head):
     """A tag for each token, such as the kind of entity that it is part of.
 
         logits_t = W drop(h_t) + b
@@ -35,7 +35,7 @@ class Tagging(Head):
     Example:
 
     >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
-    >>> model = keras_dl.applications.TaskModel(encoder, Tagging(9))
+    >>> model = keras_dl.applications.TaskModel(encoder, TokenClassification(9))
     >>> model(np.ones((2, 16), "int32")).shape
     (2, 16, 9)
 
@@ -74,7 +74,7 @@ class Tagging(Head):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class SpanAnswer(Head):
+class ExtractiveQA(Head):
     """Where in a text the answer to a question begins and ends.
 
         p(start = t) = softmax_t(s . h_t + a)
@@ -101,7 +101,7 @@ class SpanAnswer(Head):
     Example:
 
     >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
-    >>> model = keras_dl.applications.TaskModel(encoder, SpanAnswer())
+    >>> model = keras_dl.applications.TaskModel(encoder, ExtractiveQA())
     >>> model(np.ones((2, 16), "int32")).shape
     (2, 2, 16)
 

@@ -22,21 +22,19 @@ from keras_dl.layers.conditioning_augmentation import ConditioningAugmentation
 from keras_dl.layers.dense import Dense
 from keras_dl.layers.equalized import EqualizedConv2D, EqualizedDense
 from keras_dl.layers.fade_in import FadeIn
-from keras_dl.layers.image.convolution import (
-    Conv2D,
-    Conv2DTranspose,
-    ZeroPadding2D,
-)
+from keras_dl.layers.image.convolution import Conv2D, Conv2DTranspose
 from keras_dl.layers.image.instance_normalization import InstanceNormalization
 from keras_dl.layers.image.minibatch_standard_deviation import (
     MinibatchStandardDeviation,
 )
-from keras_dl.layers.image.padding import ReflectionPadding2D
+from keras_dl.layers.image.padding import ReflectionPadding2D, ZeroPadding2D
 from keras_dl.layers.image.pixel_normalization import PixelNormalization
 from keras_dl.layers.image.pixel_shuffle import PixelShuffle
 from keras_dl.layers.image.residual_block import ResidualBlock
 from keras_dl.layers.masks import causal_mask, combine_masks, padding_mask
-from keras_dl.layers.recurrent.lstm import GRU, LSTM, fast_recurrent
+from keras_dl.layers.recurrent.fast_recurrent import fast_recurrent
+from keras_dl.layers.recurrent.gru import GRU
+from keras_dl.layers.recurrent.lstm import LSTM
 
 __all__ = [
     "GRU",

@@ -3,11 +3,11 @@
 from keras_dl.losses.adversarial import (
     AdversarialHingeLoss,
     AdversarialLoss,
+    GeneratorClassificationLoss,
     LeastSquaresLoss,
     MinimaxLoss,
     NonSaturatingLoss,
     WassersteinLoss,
-    WhichGeneratorLoss,
     adversarial,
 )
 from keras_dl.losses.label_smoothed_crossentropy import (
@@ -25,6 +25,7 @@ __all__ = [
     "AdversarialHingeLoss",
     "AdversarialLoss",
     "DriftPenalty",
+    "GeneratorClassificationLoss",
     "GradientPenalty",
     "LabelSmoothedCrossentropy",
     "LeastSquaresLoss",
@@ -34,6 +35,5 @@ __all__ = [
     "PerceptualLoss",
     "R1Penalty",
     "WassersteinLoss",
-    "WhichGeneratorLoss",
     "adversarial",
 ]

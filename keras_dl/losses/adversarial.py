@@ -211,7 +211,7 @@ class AdversarialHingeLoss(WassersteinLoss):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class WhichGeneratorLoss(AdversarialLoss):
+class GeneratorClassificationLoss(AdversarialLoss):
     """One discriminator tells which of several generators made an image.
 
     It has k + 1 logits, of which the first stands for real images:

@@ -6,7 +6,7 @@ from keras_dl.metrics.correlation import (
     PearsonCorrelation,
     SpearmanCorrelation,
 )
-from keras_dl.metrics.entity_f1 import EntityF1, entities
+from keras_dl.metrics.entity_f1 import EntityF1, tag_chunks
 from keras_dl.metrics.exact_match import ExactMatch
 from keras_dl.metrics.frechet_distance import FrechetDistance
 from keras_dl.metrics.matthews_correlation import MatthewsCorrelation
@@ -35,10 +35,10 @@ __all__ = [
     "SpearmanCorrelation",
     "StructuralSimilarity",
     "TokenAccuracy",
-    "entities",
     "sliced_wasserstein",
     "sliced_wasserstein_pyramid",
     "squad_normalize",
     "squad_scores",
     "ssim",
+    "tag_chunks",
 ]

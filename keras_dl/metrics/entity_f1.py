@@ -186,7 +186,7 @@ class EntityF1(Sums):
         }
 
 
-def entities(tags):
+def tag_chunks(tags):
     """The entities in the tags of one sentence.
 
     Tags are read as by `EntityF1`, of every scheme: I after O, or of another
@@ -205,7 +205,7 @@ def entities(tags):
 
     Example:
 
-    >>> entities(["B-PER", "I-PER", "O", "I-LOC"])
+    >>> tag_chunks(["B-PER", "I-PER", "O", "I-LOC"])
     [('PER', 0, 1), ('LOC', 3, 3)]
     """
     found, before = [], ("O", "")

@@ -6,16 +6,16 @@ from keras_dl.optimizers.layerwise import (
     layer_groups,
     layerwise_rates,
 )
-from keras_dl.optimizers.linear import ConstantThenLinear, WarmupLinear
+from keras_dl.optimizers.linear import ConstantThenLinear, LinearWarmupDecay
 from keras_dl.optimizers.noam import Noam
 from keras_dl.optimizers.parameter_groups import ParameterGroups
 
 __all__ = [
     "ConstantThenLinear",
     "DifferentiableUpdate",
+    "LinearWarmupDecay",
     "Noam",
     "ParameterGroups",
-    "WarmupLinear",
     "gradual_unfreezing",
     "layer_groups",
     "layerwise_rates",

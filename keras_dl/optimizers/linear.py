@@ -8,7 +8,7 @@ from keras_dl.optimizers.updates import check_learning_rate, number_of_update
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):
+class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warmup, then linear decay.
 
         t < warmup_steps: rate(t) = peak t / warmup_steps
@@ -31,7 +31,7 @@ class WarmupLinear(keras.optimizers.schedules.LearningRateSchedule):
 
     Example:
 
-    >>> schedule = WarmupLinear(1e-4, total_steps=10_000, warmup_steps=1_000)
+    >>> schedule = LinearWarmupDecay(1e-4, 10_000, warmup_steps=1_000)
     >>> optimizer = keras.optimizers.AdamW(schedule)
     >>> [float(schedule(step)) for step in (499, 999, 9_999)]
     [5.0e-05, 1.0e-04, 0.0]

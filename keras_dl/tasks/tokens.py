@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_dl.heads import SpanAnswer, Tagging
+from keras_dl.heads import ExtractiveQA, TokenClassification
 from keras_dl.metrics import EntityF1, squad_scores
 from keras_dl.tasks.splits import TaskSplit
 from keras_dl.text import (
@@ -81,7 +81,7 @@ class SpanSplit(TaskSplit):
             max_answer_length: Likewise.
 
         Returns:
-            A dict of `keras_dl.text.FoundAnswers` by the questions' ids.
+            A dict of `keras_dl.text.AnswerCandidates` by the questions' ids.
         """
         logits = keras.ops.convert_to_numpy(logits)
         found = self.windows.decode(
@@ -114,7 +114,7 @@ class SpanSplit(TaskSplit):
     @staticmethod
     def head(task, **kwargs):
         """The head that the task needs."""
-        return SpanAnswer(**kwargs)
+        return ExtractiveQA(**kwargs)
 
 
 class TagSplit(TaskSplit):
@@ -169,7 +169,7 @@ class TagSplit(TaskSplit):
     @staticmethod
     def head(task, **kwargs):
         """The head that the task needs."""
-        return Tagging(len(task.labels), **kwargs)
+        return TokenClassification(len(task.labels), **kwargs)
 
 
 def _check_answered(task, asked):

@@ -110,7 +110,7 @@ def bert():
     )
     model(ids)
     filled(model)
-    model = TaskModel(model, heads.Tagging(3, 0.0))
+    model = TaskModel(model, heads.TokenClassification(3, 0.0))
     return model_case(model, ids, TAGS)
 
 
@@ -132,15 +132,15 @@ def multiple_choice():
     return task(heads.MultipleChoice(0.0), CLASSES, choices)
 
 
-@covers(heads.Tagging)
-def tagging():
-    return task(heads.Tagging(3, 0.0), TAGS)
+@covers(heads.TokenClassification)
+def token_classification():
+    return task(heads.TokenClassification(3, 0.0), TAGS)
 
 
-@covers(heads.SpanAnswer)
-def span_answer():
+@covers(heads.ExtractiveQA)
+def extractive_qa():
     first = np.argmax(IDS, 1)
-    return task(heads.SpanAnswer(), np.stack([first, first], 1))
+    return task(heads.ExtractiveQA(), np.stack([first, first], 1))
 
 
 MASKED = np.tile([1, 3, 0], (4, 1)).astype("int32")
@@ -148,9 +148,9 @@ HIDDEN = np.take_along_axis(IDS, MASKED, 1)
 HIDDEN[:, 2] = -1
 
 
-@covers(heads.MaskedTokens)
-def masked_tokens():
-    return task(heads.MaskedTokens(), HIDDEN, masked_positions=MASKED)
+@covers(heads.MaskedLM)
+def masked_lm():
+    return task(heads.MaskedLM(), HIDDEN, masked_positions=MASKED)
 
 
 @covers(heads.SpanBoundary)

@@ -50,9 +50,9 @@ def hinge():
     return adversarial(losses.AdversarialHingeLoss())
 
 
-@covers(losses.WhichGeneratorLoss)
-def which_generator():
-    return adversarial(losses.WhichGeneratorLoss(2))
+@covers(losses.GeneratorClassificationLoss)
+def generator_classification():
+    return adversarial(losses.GeneratorClassificationLoss(2))
 
 
 @covers(losses.LabelSmoothedCrossentropy)
@@ -204,9 +204,9 @@ def noam():
     return scheduled(optimizers.Noam(4, warmup_steps=2))
 
 
-@covers(optimizers.WarmupLinear)
-def warmup_linear():
-    return scheduled(optimizers.WarmupLinear(0.5, 4, warmup_steps=2))
+@covers(optimizers.LinearWarmupDecay)
+def linear_warmup_decay():
+    return scheduled(optimizers.LinearWarmupDecay(0.5, 4, warmup_steps=2))
 
 
 @covers(optimizers.ConstantThenLinear)

@@ -9,7 +9,7 @@ from sequences import compiled, normal
 
 import keras_dl
 from keras_dl.applications import BERT, TaskModel
-from keras_dl.heads import AlignedEntities, MaskedTokens
+from keras_dl.heads import EntityAlignment, MaskedLM
 from keras_dl.layers import (
     EntityFusionBlock,
     EntityStream,
@@ -163,7 +163,7 @@ def batches():
 def test_pretraining():
     model = TaskModel(
         encoder(stream(num_layers=1), dim=16, num_layers=2),
-        {"masked_tokens": MaskedTokens(), "entities": AlignedEntities()},
+        {"masked_tokens": MaskedLM(), "entities": EntityAlignment()},
     )
     before = [w.copy() for w in model.get_weights()]
     model.compile(keras.optimizers.Adam(0.01))
@@ -178,7 +178,7 @@ def test_pretraining():
 
 
 def test_choices_of_the_head():
-    model = TaskModel(encoder(stream()), AlignedEntities())
+    model = TaskModel(encoder(stream()), EntityAlignment())
     given = {
         "token_ids": IDS,
         "entity_ids": ENTITIES,
@@ -211,7 +211,7 @@ def test_symbolic_and_saved(tmp_path):
         {"token_ids": keras.Input((5,), dtype="int32")}
     )
     assert specs["entity_output"].shape == (None, 5, 4)
-    task = TaskModel(model, {"entities": AlignedEntities()})
+    task = TaskModel(model, {"entities": EntityAlignment()})
     task.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     assert again.get_config() == task.get_config()
@@ -271,4 +271,4 @@ def test_bad_input():
         with pytest.raises(ValueError, match="`entity_ids` must be left out"):
             use(given)
     with pytest.raises(ValueError, match="an encoder that reads entities"):
-        TaskModel(encoder(), AlignedEntities())
+        TaskModel(encoder(), EntityAlignment())

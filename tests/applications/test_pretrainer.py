@@ -9,7 +9,7 @@ from sequences import compiled
 
 from keras_dl import heads
 from keras_dl.applications import BERT, Pretrainer, TaskModel
-from keras_dl.optimizers import WarmupLinear
+from keras_dl.optimizers import LinearWarmupDecay
 from keras_dl.text import (
     FragmentDecoding,
     MaskedBatches,
@@ -97,7 +97,7 @@ def test_what_is_not_needed_is_left_aside(several):
 
 def test_objectives_by_name():
     kinds = {
-        "masked_tokens": heads.MaskedTokens,
+        "masked_tokens": heads.MaskedLM,
         "next_sentence": heads.Classification,
         "sentence_order": heads.Classification,
         "span_boundary": heads.SpanBoundary,
@@ -120,7 +120,7 @@ def test_the_optimizer_of_bert():
     config = optimizer.get_config()
     assert config["weight_decay"] == 0.01 and config["epsilon"] == 1e-6
     assert config["global_clipnorm"] == 1
-    schedule = WarmupLinear(1e-3, 200, 2)
+    schedule = LinearWarmupDecay(1e-3, 200, 2)
     rates = model.fit(batches(), epochs=3, verbose=0).history["learning_rate"]
     # Two batches an epoch: the rate of the next update.
     np.testing.assert_allclose(rates, [schedule(n) for n in (2, 4, 6)])
@@ -197,7 +197,7 @@ def test_bad_input():
     model.compile("sgd")
     with pytest.raises(ValueError, match=r"lack \['span_left', .*SpanBoundary"):
         model.fit(batches(TokenMasking), verbose=0)
-    model = Pretrainer(encoder(), {"mine": heads.MaskedTokens()})
+    model = Pretrainer(encoder(), {"mine": heads.MaskedLM()})
     model.compile("sgd")
     with pytest.raises(ValueError, match=r"lack \['mine'\].*'masked_tokens'"):
         model.fit(batches(), verbose=0)

@@ -8,7 +8,7 @@ from sequences import compiled
 
 from keras_dl import heads
 from keras_dl.applications import BERT, TaskModel
-from keras_dl.datasets import Batches, MixedTasks
+from keras_dl.datasets import Batches, MultiTaskBatches
 
 IDS = np.random.RandomState(0).randint(3, 20, size=(32, 6)).astype("int32")
 IDS[::3, 4:] = 0
@@ -62,14 +62,14 @@ CASES = {
         (32, 3),
     ),
     "tagging": (
-        lambda: heads.Tagging(3, 0.0),
+        lambda: heads.TokenClassification(3, 0.0),
         {"token_ids": IDS},
         TAGS,
         (32, 6, 3),
     ),
-    "spans": (heads.SpanAnswer, {"token_ids": IDS}, SPANS, (32, 2, 6)),
+    "spans": (heads.ExtractiveQA, {"token_ids": IDS}, SPANS, (32, 2, 6)),
     "masked": (
-        heads.MaskedTokens,
+        heads.MaskedLM,
         {"token_ids": IDS, "masked_positions": MASKED},
         MASKED_TARGETS,
         (32, 3, 20),
@@ -120,7 +120,7 @@ def test_heads(case, tmp_path):
 
 
 def test_padding_cannot_be_the_answer():
-    found = logits(TaskModel(encoder(), heads.SpanAnswer()), IDS)
+    found = logits(TaskModel(encoder(), heads.ExtractiveQA()), IDS)
     assert (found[::3, :, 4:] < -1e8).all()
     assert (found[1::3] > -1e8).all()
 
@@ -134,7 +134,7 @@ def test_choices_are_read_one_by_one():
 
 
 def test_only_masked_positions_are_asked():
-    model = TaskModel(encoder(), heads.MaskedTokens())
+    model = TaskModel(encoder(), heads.MaskedLM())
     everywhere = logits(model, IDS)
     some = logits(model, {"token_ids": IDS, "masked_positions": MASKED})
     np.testing.assert_allclose(
@@ -144,7 +144,7 @@ def test_only_masked_positions_are_asked():
 
 def test_objectives_of_pretraining_add_up():
     objectives = {
-        "masked_tokens": heads.MaskedTokens(),
+        "masked_tokens": heads.MaskedLM(),
         "next_sentence": heads.Classification(2, dropout=0.0),
     }
     model = TaskModel(encoder(), objectives)
@@ -175,7 +175,7 @@ def mixed(**kwargs):
         "size": Batches({"token_ids": IDS[:16]}, IDS[:16, 0] / 20.0, 8),
         "tags": Batches({"token_ids": IDS[:24]}, TAGS[:24], 8),
     }
-    return MixedTasks(tasks, **kwargs)
+    return MultiTaskBatches(tasks, **kwargs)
 
 
 def three_tasks():
@@ -184,7 +184,7 @@ def three_tasks():
         {
             "kind": heads.Classification(3, 0.0),
             "size": heads.Regression(0.0),
-            "tags": heads.Tagging(3, 0.0),
+            "tags": heads.TokenClassification(3, 0.0),
         },
     )
 
@@ -262,10 +262,10 @@ def test_bad_input():
     with pytest.raises(ValueError, match="'token_ids' and any of"):
         model({"token_ids": IDS, "masked_positions": MASKED})
     with pytest.raises(ValueError, match="`tasks` must be a dict"):
-        MixedTasks({})
+        MultiTaskBatches({})
     batches = Batches({"token_ids": IDS}, IDS[:, 0])
     others = Batches({"ids": IDS}, IDS[:, 0])
     with pytest.raises(ValueError, match="inputs of the same names"):
-        MixedTasks({"a": batches, "b": others})
+        MultiTaskBatches({"a": batches, "b": others})
     with pytest.raises(IndexError, match="`index` must be from 0 to 8"):
         mixed()[9]

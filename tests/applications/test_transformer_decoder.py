@@ -13,7 +13,7 @@ import keras_dl
 from keras_dl import autodiff
 from keras_dl.applications import BERT, TaskModel
 from keras_dl.generation import BeamSearch, Sampling
-from keras_dl.heads import Classification, MaskedTokens, TransformerDecoder
+from keras_dl.heads import Classification, MaskedLM, TransformerDecoder
 from keras_dl.text import (
     FragmentDecoding,
     FragmentMasking,
@@ -216,7 +216,7 @@ def pretrained():
         extras=[FragmentDecoding(words, masked_tokens=True)],
     )
     objectives = {
-        "masked_tokens": MaskedTokens(),
+        "masked_tokens": MaskedLM(),
         "fragment": TransformerDecoder(),
     }
     model = TaskModel(encoder(dim=16), objectives)

@@ -9,7 +9,7 @@ from sequences import compiled
 
 from keras_dl import autodiff
 from keras_dl.applications import BERT, TaskModel
-from keras_dl.heads import MaskedTokens
+from keras_dl.heads import MaskedLM
 from keras_dl.layers.attention.attention_patterns import ATTENTION_PATTERNS
 from keras_dl.text import (
     AttentionPatterns,
@@ -152,7 +152,7 @@ def test_pretraining():
     )
     model = TaskModel(
         encoder(dim=16, num_segments=patterns.num_segments),
-        {"masked_tokens": MaskedTokens()},
+        {"masked_tokens": MaskedLM()},
     )
     model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(batches, epochs=8, verbose=0).history["loss"]
@@ -169,7 +169,7 @@ def test_fine_tuning_from_sequence_to_sequence():
         batch_size=16,
         extras=[AttentionPatterns({"seq2seq": 1}, distinct_segments=False)],
     )
-    model = TaskModel(encoder(dim=16), {"masked_tokens": MaskedTokens()})
+    model = TaskModel(encoder(dim=16), {"masked_tokens": MaskedLM()})
     model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(batches, epochs=8, verbose=0).history["loss"]
     assert losses[-1] < 0.9 * losses[0]
@@ -208,7 +208,7 @@ def test_sequence_to_sequence_needs_segments():
 
 
 def test_saved(tmp_path):
-    model = TaskModel(encoder(num_segments=6), MaskedTokens())
+    model = TaskModel(encoder(num_segments=6), MaskedLM())
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     given = inputs(segment_ids=SEGMENTS + 4)

@@ -11,6 +11,7 @@ from keras_dl.losses import (
     AdversarialHingeLoss,
     AdversarialLoss,
     DriftPenalty,
+    GeneratorClassificationLoss,
     GradientPenalty,
     LeastSquaresLoss,
     MinimaxLoss,
@@ -18,7 +19,6 @@ from keras_dl.losses import (
     Penalty,
     R1Penalty,
     WassersteinLoss,
-    WhichGeneratorLoss,
     adversarial,
 )
 
@@ -159,9 +159,13 @@ def test_targets_of_least_squares():
     assert float(loss.discriminator(np.ones(2), -np.ones(2))) == 0.0
 
 
-def test_which_generator():
+def test_generator_classification():
     """Crossentropy over all images, those of three generators in order."""
-    loss, real, fake = WhichGeneratorLoss(3), normal(4, 4), normal(12, 4)
+    loss, real, fake = (
+        GeneratorClassificationLoss(3),
+        normal(4, 4),
+        normal(12, 4),
+    )
     logits = np.concatenate([real, fake]).astype("float64")
     classes = np.array([0] * 4 + [1] * 4 + [2] * 4 + [3] * 4)
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -175,7 +179,7 @@ def test_which_generator():
     with pytest.raises(ValueError, match="must give 4 scores"):
         loss.generator(fake[:, :3])
     with pytest.raises(ValueError, match="`num_generators` must be"):
-        WhichGeneratorLoss(0)
+        GeneratorClassificationLoss(0)
 
 
 def test_names_and_configs():
@@ -186,7 +190,7 @@ def test_names_and_configs():
         adversarial("wassertein")
     for part in (
         own,
-        WhichGeneratorLoss(3),
+        GeneratorClassificationLoss(3),
         MinimaxLoss(),
         GradientPenalty(5.0, target=2.0, one_sided=True),
         R1Penalty(3.0),

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from keras_dl.losses import LabelSmoothedCrossentropy
-from keras_dl.metrics import EntityF1, entities
+from keras_dl.metrics import EntityF1, tag_chunks
 from keras_dl.testing import check_metric
 
 seqeval = pytest.importorskip("seqeval.metrics")
@@ -97,8 +97,8 @@ def test_each_sentence(tags, scheme):
 def test_entities(tags, scheme):
     for ids in random_tags(tags, 2000, 8, seed=3)[1]:
         sentence = [tags[i] for i in ids]
-        assert entities(sentence) == get_entities(sentence)
-    assert entities([]) == []
+        assert tag_chunks(sentence) == get_entities(sentence)
+    assert tag_chunks([]) == []
 
 
 def test_a_word_of_several_pieces():
@@ -221,6 +221,6 @@ def test_wrong_shapes():
     with pytest.raises(ValueError, match="`sample_weight`"):
         metric.update_state(np.zeros((4, 5)), np.zeros((4, 5)), np.ones(5))
     with pytest.raises(ValueError, match="`tags`.*B, I, E, S.*'X'"):
-        entities(["O", "X"])
+        tag_chunks(["O", "X"])
     with pytest.raises(ValueError, match="`tags`.*list of strings.*'B-PER'"):
-        entities("B-PER")
+        tag_chunks("B-PER")

@@ -50,7 +50,7 @@ def test_shared_blocks_are_one_group():
 def test_heads_are_above_with_the_pooler():
     model = TaskModel(
         encoder(),
-        {"kind": heads.Classification(3), "words": heads.MaskedTokens()},
+        {"kind": heads.Classification(3), "words": heads.MaskedLM()},
     )
     groups = layer_groups(model)
     assert parts(groups[:-1]) == [EMBEDDINGS, *BLOCKS]
@@ -60,7 +60,7 @@ def test_heads_are_above_with_the_pooler():
 
 
 def test_a_pooler_that_no_head_reads_is_left_out():
-    model = TaskModel(encoder(), heads.Tagging(3))
+    model = TaskModel(encoder(), heads.TokenClassification(3))
     groups = layer_groups(model)
     assert parts(groups[:-1]) == [EMBEDDINGS, *BLOCKS]
     assert len(groups[-1]) == 2

@@ -7,7 +7,7 @@ import torch
 from keras import ops
 from trainers import Supervised, TwoPlayers, network, normal
 
-from keras_dl.optimizers import ParameterGroups, WarmupLinear
+from keras_dl.optimizers import LinearWarmupDecay, ParameterGroups
 from keras_dl.testing import check_optimizer
 
 X, Y = normal(16, 3), normal(16, 2)
@@ -81,7 +81,7 @@ OPTIMIZERS = {
         0.01, gradient_accumulation_steps=3, clipvalue=0.01
     ),
     "scheduled": lambda: keras.optimizers.Lion(
-        WarmupLinear(0.1, 9, 3), global_clipnorm=0.1
+        LinearWarmupDecay(0.1, 9, 3), global_clipnorm=0.1
     ),
     "scaled": lambda: keras.optimizers.Adagrad(0.1, loss_scale_factor=8.0),
 }
@@ -204,7 +204,7 @@ def test_frozen_is_as_if_it_were_not_trainable(kind):
 def test_training_that_is_resumed_goes_on(tmp_path):
     def ours():
         inner = keras.optimizers.AdamW(
-            WarmupLinear(0.05, 20, 4), use_ema=True, global_clipnorm=0.1
+            LinearWarmupDecay(0.05, 20, 4), use_ema=True, global_clipnorm=0.1
         )
         rates = [unfrozen(6, 0.3), unfrozen(3, 0.6), 1.0]
         return compiled(ParameterGroups(inner, LAYERS, rates))

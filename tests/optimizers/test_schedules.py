@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dl.optimizers import ConstantThenLinear, Noam, WarmupLinear
+from keras_dl.optimizers import ConstantThenLinear, LinearWarmupDecay, Noam
 from keras_dl.testing import check_optimizer
 
 SCHEDULES = [
     Noam(d_model=4, warmup_steps=3, factor=0.5),
-    WarmupLinear(0.2, total_steps=7, warmup_steps=3, end=0.01),
+    LinearWarmupDecay(0.2, total_steps=7, warmup_steps=3, end=0.01),
     ConstantThenLinear(0.2, constant_steps=3, decay_steps=4, end=0.01),
 ]
 
@@ -45,8 +45,8 @@ def test_noam_is_the_formula_and_peaks_after_the_warmup():
 
 
 @pytest.mark.parametrize("warmup_steps", [0, 1, 10, 99])
-def test_warmup_linear(warmup_steps):
-    schedule = WarmupLinear(3e-4, 100, warmup_steps, end=1e-5)
+def test_linear_warmup_decay(warmup_steps):
+    schedule = LinearWarmupDecay(3e-4, 100, warmup_steps, end=1e-5)
     t = np.array([1, 2, 9, 10, 11, 50, 98, 99, 100, 101, 10**6])
     corners = [0, warmup_steps, 100] if warmup_steps else [0, 100]
     values = [0.0, 3e-4, 1e-5] if warmup_steps else [3e-4, 1e-5]
@@ -64,7 +64,10 @@ def test_constant_then_linear(constant_steps):
 
 
 def test_they_end_at_zero():
-    for schedule in (WarmupLinear(1.0, 9, 3), ConstantThenLinear(1.0, 4, 5)):
+    for schedule in (
+        LinearWarmupDecay(1.0, 9, 3),
+        ConstantThenLinear(1.0, 4, 5),
+    ):
         np.testing.assert_array_equal(rates(schedule, [9, 10, 99]), 0.0)
         assert rates(schedule, [8]) > 0
 
@@ -122,10 +125,10 @@ def test_contract(schedule):
         (lambda: Noam(8, factor=np.nan), "`factor`.*finite.*=nan"),
         (lambda: Noam(8, factor=True), "`factor`.*number.*=True"),
         (lambda: Noam(8, factor=np.inf), "`factor`.*finite.*=inf"),
-        (lambda: WarmupLinear("a", 9), "`peak`.*number.*='a'"),
-        (lambda: WarmupLinear(1.0, 0), "`total_steps`.*at least 1.*=0"),
-        (lambda: WarmupLinear(1.0, 9, 9), "`warmup_steps`.*at most 8.*=9"),
-        (lambda: WarmupLinear(1.0, 9, end=-1), "`end`.*at least 0.*=-1"),
+        (lambda: LinearWarmupDecay("a", 9), "`peak`.*number.*='a'"),
+        (lambda: LinearWarmupDecay(1.0, 0), "`total_steps`.*at least 1.*=0"),
+        (lambda: LinearWarmupDecay(1.0, 9, 9), "`warmup_steps`.*at most 8.*=9"),
+        (lambda: LinearWarmupDecay(1.0, 9, end=-1), "`end`.*at least 0.*=-1"),
         (
             lambda: ConstantThenLinear(-1.0, 1, 1),
             "`learning_rate`.*above 0.*=-1.0",

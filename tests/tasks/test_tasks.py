@@ -128,8 +128,8 @@ KINDS = [
     ("glue/mrpc", 8, heads.Classification, {"accuracy", "f1"}),
     ("glue/stsb", 8, heads.Regression, {"pearson", "spearman"}),
     ("swag", 12, heads.MultipleChoice, {"accuracy"}),
-    ("squad/v2.0", 60, heads.SpanAnswer, {"exact_match"}),
-    ("conll2003", 40, heads.Tagging, {"entity_f1"}),
+    ("squad/v2.0", 60, heads.ExtractiveQA, {"exact_match"}),
+    ("conll2003", 40, heads.TokenClassification, {"entity_f1"}),
 ]
 
 

@@ -8,9 +8,9 @@ from masks import MASK, PAD, texts, units, vocabulary
 from keras_dl.text import (
     MaskedBatches,
     Packed,
+    PhraseMasking,
     SpanMasking,
     TokenMasking,
-    UnitMasking,
     WholeWordMasking,
     WordVocabulary,
     masked_positions,
@@ -170,7 +170,7 @@ def test_boundaries(dynamic, first):
 def test_units(dynamic):
     given = packed()
     numbers = units(given.token_ids)
-    batches = made(UnitMasking, units=numbers, dynamic=dynamic, shuffle=True)
+    batches = made(PhraseMasking, units=numbers, dynamic=dynamic, shuffle=True)
     order = {row.tobytes(): i for i, row in enumerate(given.token_ids)}
     chosen_sizes = set()
     for x, y in batches:

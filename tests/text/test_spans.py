@@ -9,7 +9,11 @@ import pytest
 import tokenizers
 
 from keras_dl.datasets import Batches
-from keras_dl.text.examples.spans import FoundAnswer, FoundAnswers, SpanWindows
+from keras_dl.text.examples.answer_candidates import (
+    AnswerCandidate,
+    AnswerCandidates,
+)
+from keras_dl.text.examples.spans import SpanWindows
 from keras_dl.text.vocabularies.characters import CharacterVocabulary
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.subwords import SubwordVocabulary
@@ -238,7 +242,7 @@ def test_a_start_counts_where_its_context_is_greatest():
     # The second window has it in its middle.
     starts[1, 6] = ends[1, 6] = 1
     (found,) = windows.decode(starts, ends, n_best=1)
-    assert found.answers == (FoundAnswer("e", 2.0, 1.0, 4, 5),)
+    assert found.answers == (AnswerCandidate("e", 2.0, 1.0, 4, 5),)
 
 
 def test_null_scores():
@@ -258,7 +262,7 @@ def test_nothing_found():
     assert len(windows) == 1
     assert windows.token_ids.tolist() == [[2, 4, 14, 3, 3, 0, 0, 0, 0, 0]]
     logits = np.zeros((2, 1, 10))
-    assert windows.decode(*logits) == [FoundAnswers((), 0.0)]
+    assert windows.decode(*logits) == [AnswerCandidates((), 0.0)]
     assert windows.best(*logits) == [""]
     assert windows.best(*logits, null_threshold=1e9) == [""]
     hidden = letters()
@@ -295,7 +299,7 @@ def test_misplaced_answers():
     assert set(windows.question_numbers) == {0, 2, 3}
     texts = windows.best(*perfect(windows), null_threshold=1e9)
     assert texts[:3] == ["ef", "", "a"]
-    assert windows.decode(*perfect(windows))[1] == FoundAnswers((), np.inf)
+    assert windows.decode(*perfect(windows))[1] == AnswerCandidates((), np.inf)
 
 
 def test_an_answer_without_tokens_is_misplaced():

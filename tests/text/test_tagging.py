@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from keras_dl.datasets import Batches
-from keras_dl.text.examples.tagging import TaggedWords, read_conll
+from keras_dl.text.examples.conll import read_conll
+from keras_dl.text.examples.tagging import TaggedWords
 from keras_dl.text.vocabularies.characters import CharacterVocabulary
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.subwords import SubwordVocabulary

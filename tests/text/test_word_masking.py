@@ -8,8 +8,8 @@ from masks import END, START, texts, vocabulary
 
 from keras_dl.text import (
     CharacterVocabulary,
+    PhraseMasking,
     SubwordVocabulary,
-    UnitMasking,
     WholeWordMasking,
     WordVocabulary,
 )
@@ -116,7 +116,7 @@ def test_units_are_chosen_whole():
     generator = np.random.RandomState(3)
     units = np.cumsum(generator.random_sample(ids.shape) < 0.4, axis=1)
     units[generator.random_sample(ids.shape) < 0.1] = -1
-    masked, chosen = UnitMasking(vocabulary())(ids, generator, units=units)
+    masked, chosen = PhraseMasking(vocabulary())(ids, generator, units=units)
     assert chosen.any() and not chosen[units == -1].any()
     np.testing.assert_array_equal(masked[~chosen], ids[~chosen])
     keys = np.where(ids < 5, -1, units)
@@ -131,7 +131,7 @@ def test_units_are_chosen_whole():
 def test_units_are_parted_by_other_numbers_and_special_tokens():
     ids = np.array([[START, 5, 6, 7, END, 8, 9, 10]] * 300)
     units = np.array([[0, 0, 0, 1, 1, 1, -1, 0]] * 300)
-    masking = UnitMasking(vocabulary(), rate=0.3)
+    masking = PhraseMasking(vocabulary(), rate=0.3)
     groups = masking.choose(ids, np.random.RandomState(0), units=units)
     for places, other in (([1, 2], 3), ([3], 5), ([5], 7)):
         chosen = groups[:, places] >= 0
@@ -150,7 +150,7 @@ def test_units_are_parted_by_other_numbers_and_special_tokens():
     ],
 )
 def test_wrong_units(units, message):
-    masking = UnitMasking(vocabulary())
+    masking = PhraseMasking(vocabulary())
     with pytest.raises(ValueError, match=message):
         masking([[5, 6, 7]], np.random.RandomState(0), units=units)
 

@@ -242,7 +242,7 @@ def test_marks_become_tags():
     words, tags = tokens.tag(marked)
     assert '"' not in " ".join(words[:18]) and "*" not in words[:18]
     named = {}
-    for kind, first, last in tokens.entities(tags):
+    for kind, first, last in tokens.tag_chunks(tags):
         named[" ".join(words[first : last + 1])] = kind
     assert named == {
         "try": "keyword",

@@ -1,4 +1,4 @@
-"""Padding of images by their own mirror image."""
+"""Padding of images: zeros, or their own mirror image."""
 
 import keras
 
@@ -9,6 +9,38 @@ from keras_dl.layers.image.axes import (
     check_images,
     space_axes,
 )
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class ZeroPadding2D(keras.layers.ZeroPadding2D):
+    """Keras' padding with zeros, as one operation.
+
+    On PyTorch Keras makes an object for every call, which takes longer than to
+    pad. Arguments are Keras' own.
+
+    **Shapes.** `(batch, height, width, channels)` to
+    `(batch, top + height + bottom, left + width + right, channels)`, or with
+    `data_format="channels_first"` accordingly; height and width may be
+    dynamic.
+
+    Args:
+        padding: How many pixels to add: an integer for all four sides; a pair
+            for `(height, width)`, on both sides each; or a pair of pairs
+            `((top, bottom), (left, right))`.
+        **kwargs: Arguments of `keras.layers.ZeroPadding2D`.
+
+    Raises:
+        ValueError: As `keras.layers.ZeroPadding2D`.
+
+    Example:
+
+    >>> keras_dl.layers.ZeroPadding2D((0, 2))(np.ones((1, 4, 4, 3))).shape
+    (1, 4, 8, 3)
+    """
+
+    def call(self, inputs):
+        last = self.data_format == "channels_last"
+        return backend.pad(inputs, self.padding, last, "constant")
 
 
 @keras.saving.register_keras_serializable("keras_dl")

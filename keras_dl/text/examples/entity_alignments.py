@@ -18,7 +18,7 @@ class EntityAlignments(BatchPart):
 
     The denoising entity auto-encoder: a part of `MaskedBatches`, for an
     encoder with a `keras_dl.layers.EntityStream` and the head
-    `keras_dl.heads.AlignedEntities`, which is to find each `e_t` among the
+    `keras_dl.heads.EntityAlignment`, which is to find each `e_t` among the
     candidates. It adds `int32` arrays:
 
     | name                | shape                | what                       |

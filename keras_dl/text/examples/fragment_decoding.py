@@ -38,7 +38,7 @@ class FragmentDecoding(BatchPart):
         hides_masks: Whether there is a `memory_mask`, by which the decoder
             does not see the encoder's outputs where a `[MASK]` stands.
         masked_tokens: Whether `masked_positions` and `masked_tokens` stay, for
-            a `keras_dl.heads.MaskedTokens` beside the decoder.
+            a `keras_dl.heads.MaskedLM` beside the decoder.
 
     Raises:
         ValueError: If the vocabulary has no mask or padding token, or a row

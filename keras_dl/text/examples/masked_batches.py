@@ -61,7 +61,7 @@ class MaskedBatches(Batches):
         limit: Number of slots for chosen tokens. `None`: as many as a row may
             have chosen, `masking.limit(time)`.
         boundaries: Whether to give the boundaries of spans.
-        units: For `UnitMasking`: integers `(rows, time)`.
+        units: For `PhraseMasking`: integers `(rows, time)`.
         drop_remainder: Whether to leave out a last, smaller batch.
         extras: List of what batches hold besides, each a `BatchPart`.
 

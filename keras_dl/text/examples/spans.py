@@ -1,80 +1,17 @@
 """Answers that are a part of a text: windows over it, and the best spans."""
 
-from typing import NamedTuple
-
 import keras
 import numpy as np
 
 from keras_dl.checks import check_choice, check_integer
+from keras_dl.text.examples.answer_candidates import (
+    AnswerCandidate,
+    AnswerCandidates,
+)
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.vocabulary import check_texts
 
 _AT_ONCE = 512  # Number of texts, or of windows, that are handled together.
-
-
-class FoundAnswer(NamedTuple):
-    """An answer that `SpanWindows.decode` found.
-
-    Attributes:
-        text: The part of the context, without spaces at its ends.
-        score: Sum of the logits of its first and its last token.
-        probability: Softmax of the score over the answers that were found.
-        begin: Where it begins in the context, in characters.
-        end: Where it ends: `text` is `context[begin:end]`.
-
-    Example:
-
-    >>> FoundAnswer("Paris", 3.5, 0.9, begin=10, end=15).text
-    'Paris'
-    """
-
-    text: str
-    score: float
-    probability: float
-    begin: int
-    end: int
-
-
-class FoundAnswers(NamedTuple):
-    """What `SpanWindows.decode` found for one question.
-
-    Attributes:
-        answers: Tuple of `FoundAnswer`, the best first; their texts differ.
-        null_score: How well "there is no answer" scores: the smallest
-            `start_logits[0] + end_logits[0]` of the windows.
-
-    Example:
-
-    >>> one = FoundAnswer("Paris", 3.5, 1.0, begin=10, end=15)
-    >>> found = FoundAnswers((one,), null_score=4.0)
-    >>> found.best(), found.null_difference, found.best(null_threshold=0.0)
-    ('Paris', 0.5, '')
-    """
-
-    answers: tuple
-    null_score: float
-
-    @property
-    def null_difference(self):
-        """`null_score` less the best score; infinite without an answer."""
-        if not self.answers:
-            return float("inf")
-        return self.null_score - self.answers[0].score
-
-    def best(self, null_threshold=None):
-        """The text of the best answer, `""` for none.
-
-        Args:
-            null_threshold: The answer is `""` if `null_difference` is above
-                this number. `None`: only if nothing was found.
-
-        Returns:
-            A string.
-        """
-        none = null_threshold is not None and (
-            self.null_difference > null_threshold
-        )
-        return "" if none or not self.answers else self.answers[0].text
 
 
 class SpanWindows:
@@ -196,7 +133,7 @@ class SpanWindows:
 
         Args:
             start_logits: `(windows, length)`: how well an answer would begin
-                at each token. Of `logits` from `keras_dl.heads.SpanAnswer`,
+                at each token. Of `logits` from `keras_dl.heads.ExtractiveQA`,
                 these are `logits[:, 0]`.
             end_logits: Likewise: how well it would end; `logits[:, 1]`.
             n_best: Number of starts and of ends that are tried in a window,
@@ -204,9 +141,9 @@ class SpanWindows:
             max_answer_length: Largest number of tokens in an answer.
 
         Returns:
-            A list of `FoundAnswers`, one for each question. Where the logits
-            leave no span that counts, and for questions left out, `answers`
-            is empty.
+            A list of `AnswerCandidates`, one for each question. Where the
+            logits leave no span that counts, and for questions left out,
+            `answers` is empty.
 
         Raises:
             ValueError: If the logits have another shape, or hold NaN or
@@ -221,7 +158,7 @@ class SpanWindows:
         np.minimum.at(null_scores, self.question_numbers, null)
         candidates = self._candidates(starts, ends, n_best, longest)
         return [
-            FoundAnswers(_distinct(context, n_best, *spans), null_score)
+            AnswerCandidates(_distinct(context, n_best, *spans), null_score)
             for context, spans, null_score in zip(
                 self.contexts, candidates, null_scores.tolist(), strict=True
             )
@@ -401,7 +338,7 @@ def _distinct(context, n_best, begins, ends, scores):
     weights = np.exp(scores - scores.max(initial=-np.inf))
     shares = (weights / weights.sum()).tolist() if found else []
     return tuple(
-        FoundAnswer(text, score, share, begin, begin + len(text))
+        AnswerCandidate(text, score, share, begin, begin + len(text))
         for (text, (begin, score)), share in zip(
             found.items(), shares, strict=True
         )

@@ -6,7 +6,6 @@ import numbers
 import numpy as np
 
 from keras_dl.checks import check_integer
-from keras_dl.text.masking.token_runs import number_runs, pick
 from keras_dl.text.vocabularies.vocabulary import Vocabulary
 
 
@@ -54,7 +53,9 @@ class Masking:
     Example:
 
     >>> words = keras_dl.text.WordVocabulary(["a", "b"], ["[MASK]"])
-    >>> masking = TokenMasking(words, rate=0.5, mask=1.0, random=0.0)
+    >>> masking = keras_dl.text.TokenMasking(
+    ...     words, rate=0.5, mask=1.0, random=0.0
+    ... )
     >>> ids, generator = np.array([[2, 5, 6, 3]]), np.random.RandomState(0)
     >>> masked_ids, chosen = masking(ids, generator)
     >>> masked_ids.tolist(), chosen.tolist()
@@ -106,8 +107,8 @@ class Masking:
         Args:
             ids: Integers `(rows, time)`.
             generator: `numpy.random.RandomState`.
-            **parts: What the strategy needs besides: `units` of `UnitMasking`,
-                `segment_ids` of `TargetMasking`.
+            **parts: What the strategy needs besides: `units` of
+                `PhraseMasking`, `segment_ids` of `TargetMasking`.
 
         Returns:
             Ids with some of them hidden, `int32`, and which ones were chosen,
@@ -122,7 +123,8 @@ class Masking:
         Args:
             ids: Integers `(rows, time)`.
             generator: `numpy.random.RandomState`.
-            **parts: What the strategy needs besides: `units` of `UnitMasking`.
+            **parts: What the strategy needs besides: `units` of
+                `PhraseMasking`.
 
         Returns:
             Integers `(rows, time)`: the number, within its row, of the word,
@@ -195,30 +197,6 @@ class Masking:
                     f"{self.vocabulary.size - 1}. Received: {id}."
                 )
         return ids.astype("int32", copy=False)
-
-
-class TokenMasking(Masking):
-    """Chooses single tokens, each with the same probability (BERT).
-
-    The budget of each row is met exactly. Arguments, shapes and errors: see
-    `Masking`.
-
-    Example:
-
-    >>> words = keras_dl.text.WordVocabulary(["a", "b"], ["[MASK]"])
-    >>> masking = TokenMasking(words, rate=0.25)
-    >>> ids = np.array([[2, 5, 6, 5, 6, 5, 6, 5, 6, 3]])
-    >>> masked_ids, chosen = masking(ids, np.random.RandomState(0))
-    >>> int(chosen.sum())  # Of 8.
-    2
-
-    Reference:
-        Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers
-        for Language Understanding", 2019. Where it differs: see `Masking`.
-    """
-
-    def _choose(self, ids, real, budget, generator):
-        return pick(number_runs(real, real), budget, generator)
 
 
 def masked_positions(chosen, limit):

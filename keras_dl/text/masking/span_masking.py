@@ -1,22 +1,17 @@
-"""Masking of several words in a row: n-grams, spans and fragments."""
+"""Masking of spans of words, and what it shares with that of n-grams."""
 
 import numpy as np
 
 from keras_dl.checks import check_integer
-from keras_dl.text.masking.masking import Masking, check_share
-from keras_dl.text.masking.token_runs import (
-    fill,
-    number_runs,
-    run_sizes,
-    spread,
-)
+from keras_dl.text.masking.masking import check_share
+from keras_dl.text.masking.token_runs import fill, run_sizes, spread
 from keras_dl.text.masking.word_masking import WordMasking
 
 # Words beyond the budget, for where a word of several tokens is refused.
 _SPARE = 12
 
 
-class _PhraseMasking(WordMasking):
+class WordRunMasking(WordMasking):
     """Base of the strategies that choose phrases of 1, 2, ... words.
 
     For each row lengths are drawn until they hold as many words as the budget
@@ -77,58 +72,7 @@ class _PhraseMasking(WordMasking):
         return starts
 
 
-class NGramMasking(_PhraseMasking):
-    """Chooses n-grams of whole words, short ones more often (ALBERT).
-
-        P(n) = (1 / n) / (1 + 1/2 + ... + 1/max_words)
-
-    For three words that is 6/11, 3/11, 2/11. The last n-grams of a row are
-    cut to the whole words that the budget holds. What becomes of a token is
-    drawn for each token. N-grams may touch; one that meets a special token goes
-    on behind it. For words see `WholeWordMasking`, for shapes and errors
-    `Masking`.
-
-    Args:
-        vocabulary: `Vocabulary` with a mask token.
-        rate: Share of the tokens to choose, above 0 and below 1.
-        mask: Probability that a chosen token becomes `[MASK]`.
-        random: Probability that it becomes a random token.
-        max_predictions: Largest number of tokens chosen in a row, or `None`.
-        continues: See `WholeWordMasking`.
-        max_words: Largest number of words in an n-gram.
-
-    Attributes:
-        probabilities: Those of 1, 2, ..., `max_words` words.
-
-    Example:
-
-    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
-    >>> NGramMasking(words).probabilities.round(4)
-    array([0.5455, 0.2727, 0.1818])
-
-    Reference:
-        Lan et al., "ALBERT: A Lite BERT for Self-supervised Learning of
-        Language Representations", 2020, equation 1. Where it differs: the
-        authors' code draws a new n-gram where two would overlap; here the
-        later one is moved. See also `Masking`.
-    """
-
-    def __init__(
-        self,
-        vocabulary,
-        rate=0.15,
-        mask=0.8,
-        random=0.1,
-        max_predictions=None,
-        continues=None,
-        max_words=3,
-    ):
-        check_integer("max_words", max_words, minimum=1)
-        shared = (vocabulary, rate, mask, random, max_predictions, continues)
-        super().__init__(1 / np.arange(1, max_words + 1), *shared)
-
-
-class SpanMasking(_PhraseMasking):
+class SpanMasking(WordRunMasking):
     """Chooses spans of whole words, and hides each as one (SpanBERT).
 
         P(n) = p (1 - p)^(n - 1) / (1 - (1 - p)^max_words)
@@ -204,69 +148,6 @@ class SpanMasking(_PhraseMasking):
             (len(groups), groups.max(initial=0) + 1)
         )
         return of_spans[np.nonzero(chosen)[0], groups[chosen]]
-
-
-class FragmentMasking(Masking):
-    """Chooses one fragment of each row: half of it (MASS).
-
-    The fragment begins at the first token with probability `at_start`, ends at
-    the last with probability `at_end`, and lies anywhere else with the same
-    probability for each place. Its length is the budget of `Masking`, with
-    `rate=0.5`. Special tokens are passed over: rows that hold one text have
-    the fragment in one piece. For shapes and errors see `Masking`.
-
-    Args:
-        vocabulary: `Vocabulary` with a mask token.
-        rate: Share of the tokens in the fragment, above 0 and below 1.
-        mask: Probability that a chosen token becomes `[MASK]`.
-        random: Probability that it becomes a random token.
-        max_predictions: Largest number of tokens chosen in a row, or `None`.
-        at_start: Probability that the fragment is at the start.
-        at_end: Probability that it is at the end.
-
-    Example:
-
-    >>> words = keras_dl.text.WordVocabulary(list("abc"), ["[MASK]"])
-    >>> masking = FragmentMasking(words, mask=1.0, random=0.0)
-    >>> ids = np.array([[2, 5, 6, 7, 5, 6, 7, 3]])
-    >>> masked_ids, chosen = masking(ids, np.random.RandomState(0))
-    >>> masked_ids
-    array([[2, 5, 6, 4, 4, 4, 7, 3]], dtype=int32)
-
-    Reference:
-        Song et al., "MASS: Masked Sequence to Sequence Pre-training for
-        Language Generation", 2019. Where it differs: see `Masking`.
-    """
-
-    def __init__(
-        self,
-        vocabulary,
-        rate=0.5,
-        mask=0.8,
-        random=0.1,
-        max_predictions=None,
-        at_start=0.2,
-        at_end=0.2,
-    ):
-        super().__init__(vocabulary, rate, mask, random, max_predictions)
-        self.at_start = check_share("at_start", at_start)
-        self.at_end = check_share("at_end", at_end)
-        if at_start + at_end > 1 + 1e-9:
-            raise ValueError(
-                "`at_start` and `at_end` must have a sum of at most 1. "
-                f"Received: at_start={at_start!r}, at_end={at_end!r}."
-            )
-
-    def _choose(self, ids, real, budget, generator):
-        tokens = number_runs(real, real)
-        room = np.count_nonzero(real, axis=1) - budget
-        fate, place = generator.random_sample((2, len(ids)))
-        start = np.floor(place * (room + 1)).astype("int")
-        start = np.where(fate < self.at_start + self.at_end, room, start)
-        start = np.where(fate < self.at_start, 0, start)
-        behind = tokens - start[:, None]
-        inside = real & (behind >= 0) & (behind < budget[:, None])
-        return np.where(inside, 0, -1)
 
 
 def _list_words(lengths, starts):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_dl.text.masking.masking import TokenMasking, check_generator
+from keras_dl.text.masking.masking import check_generator
+from keras_dl.text.masking.token_masking import TokenMasking
 
 
 class TargetMasking(TokenMasking):

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_dl.checks import check_fraction
-from keras_dl.losses import WhichGeneratorLoss
+from keras_dl.losses import GeneratorClassificationLoss
 from keras_dl.training.gan.gan import GAN
 
 
@@ -16,9 +16,9 @@ class MultiGeneratorGAN(GAN):
     """Several generators that the discriminator drives to different modes.
 
     The discriminator says of an image whether it is real, and if not, which
-    generator made it (`keras_dl.losses.WhichGeneratorLoss`); the generators
-    want theirs to be taken for real. All get the same noise. Optionally they
-    also pay for images that point in the same direction:
+    generator made it (`keras_dl.losses.GeneratorClassificationLoss`); the
+    generators want theirs to be taken for real. All get the same noise.
+    Optionally they also pay for images that point in the same direction:
 
         L_G + diversity_weight * mean over i < j of cos(f(G_i(z)), f(G_j(z)))
 
@@ -87,7 +87,7 @@ class MultiGeneratorGAN(GAN):
         super().__init__(
             generator,
             discriminator,
-            adversarial_loss=WhichGeneratorLoss(len(makes)),
+            adversarial_loss=GeneratorClassificationLoss(len(makes)),
             **kwargs,
         )
         self.num_generators = len(makes)

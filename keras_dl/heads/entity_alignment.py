@@ -7,7 +7,7 @@ from keras_dl.heads.pretraining import TiedHead, gathered
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class AlignedEntities(TiedHead):
+class EntityAlignment(TiedHead):
     """Which entity a token is aligned with: the denoising entity auto-encoder.
 
         logits_jk = e_k . norm(activation(W h_j + c))
@@ -38,8 +38,8 @@ class AlignedEntities(TiedHead):
     ...     entity_stream=keras_dl.layers.EntityStream(5, 8, 2, 1),
     ... )
     >>> heads = {
-    ...     "masked_tokens": keras_dl.heads.MaskedTokens(),
-    ...     "entities": AlignedEntities(),
+    ...     "masked_tokens": keras_dl.heads.MaskedLM(),
+    ...     "entities": EntityAlignment(),
     ... }
     >>> model = keras_dl.applications.TaskModel(encoder, heads)
     >>> x = {
@@ -62,7 +62,7 @@ class AlignedEntities(TiedHead):
     def attach(self, encoder):
         if encoder.entity_stream is None:
             raise ValueError(
-                "AlignedEntities needs an encoder that reads entities. "
+                "EntityAlignment needs an encoder that reads entities. "
                 "Received: an encoder with entity_stream=None."
             )
         self.dense, self.norm = self._dense_and_norm(

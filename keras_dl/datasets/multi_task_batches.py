@@ -6,7 +6,7 @@ import numpy as np
 from keras_dl.checks import check_seed
 
 
-class MixedTasks(keras.utils.PyDataset):
+class MultiTaskBatches(keras.utils.PyDataset):
     """The batches of several tasks, one task a batch, shuffled together.
 
     For `keras_dl.applications.TaskModel` with a dict of heads. In an epoch
@@ -35,7 +35,7 @@ class MixedTasks(keras.utils.PyDataset):
     >>> ids = np.ones((8, 5), "int32")
     >>> topics = keras_dl.datasets.Batches(ids, np.arange(8) % 4, 4)
     >>> pairs = keras_dl.datasets.Batches(ids, np.linspace(0, 1, 8), 4)
-    >>> data = MixedTasks({"topic": topics, "similar": pairs})
+    >>> data = MultiTaskBatches({"topic": topics, "similar": pairs})
     >>> encoder = keras_dl.applications.BERT(10, 1, 16, 2, 32)
     >>> heads = {
     ...     "topic": keras_dl.heads.Classification(4),
