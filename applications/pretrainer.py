@@ -74,11 +74,6 @@ class Pretrainer(TaskModel):
         if not inner.built:
             undecayed = ["bias", "gamma", "beta"]
             inner.exclude_from_weight_decay(var_names=undecayed)
-        given = map(kwargs.get, ("metrics", "weighted_metrics"))
-        if all(metrics is None for metrics in given):
-            several = self._by_name().items()
-            found = {name: objectives.metrics(h) for name, h in several}
-            kwargs["weighted_metrics"] = found.get("", found)
         super().compile(optimizer, *args, **kwargs)
 
     def fit(self, x=None, *args, backup_dir=None, callbacks=None, **kwargs):
@@ -105,15 +100,11 @@ class Pretrainer(TaskModel):
             _check_given(needed, others, head)
         return own, others
 
-    def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        y, weights = self._targets(y), self._targets(sample_weight)
-        return super().compute_loss(x, y, y_pred, weights, training)
+    def default_metrics(self):
+        """The heads' metrics, and the perplexity of tokens."""
+        return self._of_heads(objectives.metrics)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        y, weights = self._targets(y), self._targets(sample_weight)
-        return super().compute_metrics(x, y, y_pred, weights)
-
-    def _targets(self, y):
+    def targets(self, y):
         """Of all the targets, or their weights, those of the objectives."""
         if not isinstance(y, dict):
             return y

@@ -3,16 +3,18 @@
 import keras
 from keras import ops
 
-from keras_dl.applications.bases.portable import PortableModel
 from keras_dl.applications.bases.writing import WritingModel
 from keras_dl.applications.bert import hugging_face
 from keras_dl.applications.bert import hugging_face_heads as their_heads
 from keras_dl.applications.bert.bert import BERT
 from keras_dl.heads import Head
+from keras_dl.models import SupervisedModel, feature_paths
+from keras_dl.models.features import embedding_paths, under
+from keras_dl.models.supervised_model import check_takes_logits
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class TaskModel(WritingModel, PortableModel):
+class TaskModel(WritingModel, SupervisedModel):
     """An encoder and one head, or several: for pre-training and fine-tuning.
 
         loss = sum_k w_k loss_k(head_k(encoder(x)), y_k)
@@ -211,59 +213,45 @@ class TaskModel(WritingModel, PortableModel):
         own = {name: x for name, x in inputs.items() if name not in names}
         return own, others
 
-    def compile(
-        self,
-        optimizer="adam",
-        loss=None,
-        *,
-        weighted_metrics=None,
-        metrics=None,
-        **kwargs,
-    ):
-        """Prepares for training, by default as the heads ask for.
+    def default_loss(self):
+        """The heads' losses."""
+        return self._of_heads(lambda head: head.default_loss())
 
-        Args:
-            optimizer: Optimizer, or its name.
-            loss: Loss of the logits, or dict of losses. `None`: the heads'.
-            weighted_metrics: Metrics, or a dict of them. `None`: the heads',
-                if there are no `metrics` either.
-            metrics: Further metrics, which see no sample weights.
-            **kwargs: Further arguments of `keras.Model.compile`, such as
-                `loss_weights`.
-        """
-        heads = self._by_name()
-        if loss is None:
-            loss = {name: head.default_loss() for name, head in heads.items()}
-            loss = loss.get("", loss)
-        if weighted_metrics is None and metrics is None:
-            found = {
-                name: head.default_metrics() for name, head in heads.items()
-            }
-            weighted_metrics = found.get("", found)
-        super().compile(
-            optimizer=optimizer,
-            loss=loss,
-            metrics=metrics,
-            weighted_metrics=weighted_metrics,
-            **kwargs,
-        )
+    def default_metrics(self):
+        """The heads' metrics."""
+        return self._of_heads(lambda head: head.default_metrics())
 
-    def fit(self, x=None, *args, **kwargs):
-        """As `keras.Model.fit`, with a check of the ids in arrays."""
-        self._check_arrays(x)
-        return super().fit(x, *args, **kwargs)
+    def predictions(self, outputs):
+        """What the heads make of their logits."""
+        if not isinstance(self.heads, dict):
+            return self.heads.predictions(outputs)
+        return {
+            name: head.predictions(outputs[name])
+            for name, head in self.heads.items()
+        }
 
-    def evaluate(self, x=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, with a check of the ids in arrays."""
-        self._check_arrays(x)
-        return super().evaluate(x, *args, **kwargs)
+    def check_loss(self, loss):
+        losses = loss if isinstance(loss, dict) else {"": loss}
+        for name, head in self._by_name().items():
+            given = losses.get(name)
+            if given is not None and head.returns_logits:
+                check_takes_logits(given)
 
-    def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`, with a check of the ids in arrays."""
-        self._check_arrays(x)
-        return super().predict(x, *args, **kwargs)
+    def _of_heads(self, ask):
+        """What each head answers, as outputs are structured."""
+        if not isinstance(self.heads, dict):
+            return ask(self.heads)
+        return {name: ask(head) for name, head in self.heads.items()}
 
-    def _check_arrays(self, x):
+    def feature_paths(self):
+        """Those of the encoder."""
+        return under("encoder", feature_paths(self.encoder))
+
+    def embedding_paths(self):
+        """Those of the encoder."""
+        return [f"encoder/{path}" for path in embedding_paths(self.encoder)]
+
+    def check_arrays(self, x, y=None):
         if isinstance(x, (dict, list, tuple)) or hasattr(x, "shape"):
             own, others = self._split(x)
             self.encoder.check_arrays(own)
@@ -282,13 +270,6 @@ class TaskModel(WritingModel, PortableModel):
                 else serialize(self.heads)
             ),
         }
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        for name in ("encoder", "heads"):
-            config[name] = keras.saving.deserialize_keras_object(config[name])
-        return cls(**config)
 
 
 def _flat(x):

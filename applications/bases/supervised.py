@@ -6,8 +6,11 @@ import numbers
 
 import keras
 
-from keras_dl.applications.bases.portable import PortableModel
 from keras_dl.checks import check_choice
+from keras_dl.models.supervised_model import (
+    SupervisedModel,
+    check_takes_logits,
+)
 
 _ACTIVATIONS = {
     "binary": "sigmoid",
@@ -17,7 +20,7 @@ _ACTIVATIONS = {
 }
 
 
-class ModelByTask(PortableModel):
+class ModelByTask(SupervisedModel):
     """A model whose `task` says what its logits mean.
 
     `normalizer` is a layer that the inputs go through first. The class
@@ -75,41 +78,18 @@ class ModelByTask(PortableModel):
         self.test_function = None
         self.predict_function = None
 
-    def compile(self, optimizer="adam", loss=None, *, metrics=None, **kwargs):
-        """Prepares for training, by default as the task asks for.
+    def check_loss(self, loss):
+        if self.task != "regression":
+            check_takes_logits(loss)
 
-        Args:
-            optimizer: Optimizer, or its name.
-            loss: Loss of the logits. `None`: that of the task.
-            metrics: List of metrics of the predictions (probabilities, for a
-                classifier). `None`: those of the task; `[]`: none.
-            **kwargs: Further arguments of `keras.Model.compile`.
-
-        Raises:
-            ValueError: If `loss` takes its input for probabilities.
-        """
-        if loss is None:
-            loss = self._default_loss()
-        elif self.task != "regression" and _takes_probabilities(loss):
-            raise ValueError(
-                "`loss` must take logits, which is what this model returns: "
-                "make it with `from_logits=True`. Received: "
-                f"loss={loss!r}."
-            )
-        if metrics is None:
-            metrics = self._default_metrics()
-        super().compile(
-            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
-        )
-
-    def _default_loss(self):
+    def default_loss(self):
         if self.task == "regression":
             return keras.losses.MeanSquaredError()
         if self.task == "multiclass":
             return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         return keras.losses.BinaryCrossentropy(from_logits=True)
 
-    def _default_metrics(self):
+    def default_metrics(self):
         if self.task == "regression":
             return [keras.metrics.MeanAbsoluteError(name="mae")]
         if self.task == "multiclass":
@@ -123,32 +103,8 @@ class ModelByTask(PortableModel):
             ),
         ]
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Updates the metrics, with predictions in place of logits."""
-        predictions = self._predictions(y_pred)
-        return super().compute_metrics(x, y, predictions, sample_weight)
-
-    def predict(self, x, *args, **kwargs):
-        """Predictions as a NumPy array: probabilities, or values.
-
-        Args:
-            x: Inputs, as `keras.Model.predict` takes them.
-            *args: Further arguments of `keras.Model.predict`.
-            **kwargs: Likewise.
-
-        Returns:
-            Array of shape `(n, ..., num_outputs)`: see the class.
-        """
-        logits = super().predict(x, *args, **kwargs)
-        return keras.ops.convert_to_numpy(self._predictions(logits))
-
-    def predict_on_batch(self, x):
-        """Predictions for a single batch; see `predict`."""
-        logits = super().predict_on_batch(x)
-        return keras.ops.convert_to_numpy(self._predictions(logits))
-
-    def _predictions(self, logits):
-        return keras.activations.get(_ACTIVATIONS[self.task])(logits)
+    def predictions(self, outputs):
+        return keras.activations.get(_ACTIVATIONS[self.task])(outputs)
 
     def get_config(self):
         return {
@@ -157,14 +113,6 @@ class ModelByTask(PortableModel):
             "num_outputs": self.num_outputs,
             "normalizer": keras.saving.serialize_keras_object(self.normalizer),
         }
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        config["normalizer"] = keras.saving.deserialize_keras_object(
-            config["normalizer"]
-        )
-        return super().from_config(config)
 
 
 def run(layers, x, training):
@@ -232,12 +180,3 @@ def _check_adapted(normalizer):
             "`normalizer.build((None, num_features))` if they were given to "
             f"it. Received: normalizer={normalizer}, which is not built."
         )
-
-
-def _takes_probabilities(loss):
-    """Whether a loss could take logits, but was made for probabilities."""
-    loss = keras.losses.get(loss)
-    if hasattr(loss, "from_logits"):
-        return not loss.from_logits
-    option = inspect.signature(loss).parameters.get("from_logits")
-    return option is not None and option.default is False

@@ -3,14 +3,15 @@
 import numpy as np
 from keras import ops
 
-from keras_dl.applications.bases.portable import PortableModel
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity
+from keras_dl.models import SupervisedModel
+from keras_dl.models.supervised_model import check_takes_logits
 
 UNKNOWN_ID = 1
 
 
-class TokenModel(PortableModel):
+class TokenModel(SupervisedModel):
     """A model from token ids to logits of tokens.
 
     A subclass hands its arguments to `_remember`, which keeps them as its
@@ -35,41 +36,18 @@ class TokenModel(PortableModel):
         """Sizes of the vocabularies of the inputs."""
         return (self.vocabulary_size,)
 
-    def compile(self, optimizer="adam", loss=None, *, metrics=None, **kwargs):
-        """Prepares for training, by default as a model of tokens needs it.
+    def default_loss(self):
+        """`LabelSmoothedCrossentropy` without smoothing, padding left out."""
+        return LabelSmoothedCrossentropy(ignore_class=self.pad_id)
 
-        Args:
-            optimizer: Optimizer, or its name.
-            loss: Loss of the logits. By default
-                `keras_dl.losses.LabelSmoothedCrossentropy`, without
-                smoothing; padding (id 0) counts for nothing.
-            metrics: By default `keras_dl.metrics.Perplexity`; `[]`: none.
-            **kwargs: Further arguments of `keras.Model.compile`.
-        """
-        if loss is None:
-            loss = LabelSmoothedCrossentropy(ignore_class=0)
-        if metrics is None:
-            metrics = [Perplexity(ignore_class=0)]
-        super().compile(
-            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
-        )
+    def default_metrics(self):
+        """`Perplexity`, padding left out."""
+        return [Perplexity(ignore_class=self.pad_id)]
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with a check of the ids in arrays."""
-        self._check_arrays(x, y)
-        return super().fit(x, y, *args, **kwargs)
+    def check_loss(self, loss):
+        check_takes_logits(loss)
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, with a check of the ids in arrays."""
-        self._check_arrays(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`, with a check of the ids in arrays."""
-        self._check_arrays(x)
-        return super().predict(x, *args, **kwargs)
-
-    def _check_arrays(self, x, y=None):
+    def check_arrays(self, x, y=None):
         parts = list(x) if isinstance(x, (list, tuple)) else [x]
         pairs = list(zip(parts, self.input_sizes, strict=False))
         for name, ids, size in [

@@ -1,12 +1,11 @@
 """How an encoder is made: by its size, and from the files of others."""
 
-from keras_dl.applications.bases.portable import PortableModel
 from keras_dl.applications.bert import hugging_face, keras_hub
 from keras_dl.applications.bert.sizes import SIZES
 from keras_dl.checks import check_choice
 
 
-class PublishedModel(PortableModel):
+class PublishedModel(ConfiguredModel):
     """The class methods of `BERT`, and what writes its files."""
 
     @classmethod

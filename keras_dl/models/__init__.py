@@ -6,8 +6,12 @@
 from keras_dl.models.embedded import call_embedded, embed
 from keras_dl.models.features import feature_paths, features, taps
 from keras_dl.models.paths import sublayer, sublayers
+from keras_dl.models.supervised_model import SupervisedModel
+from keras_dl.models.task import Task
 
 __all__ = [
+    "SupervisedModel",
+    "Task",
     "call_embedded",
     "embed",
     "feature_paths",

@@ -1,0 +1,202 @@
+"""`SupervisedModel`: a model that knows what it is trained on."""
+
+import inspect
+
+import keras
+
+from keras_dl.models.serialization import ConfiguredModel
+
+
+class SupervisedModel(ConfiguredModel):
+    """A Keras model with the loss, metrics and predictions of its task.
+
+    The base of the models of `keras_dl.applications`, and of your own that are
+    to be trained by every method: under plain `fit`, and by whatever takes a
+    model, such as `keras_dl.training.SupervisedTrainer`, which ask it for
+
+    | method                | says                                             |
+    |-----------------------|--------------------------------------------------|
+    | `default_loss()`      | the loss of what a call returns                  |
+    | `default_metrics()`   | the metrics of its predictions                   |
+    | `predictions(outputs)`| what outputs mean: probabilities or values       |
+    | `targets(y)`          | of targets, or their weights, those it takes     |
+    | `trained_variables()` | what an optimizer updates                        |
+    | `check_arrays(x, y)`  | refuses arrays that hold what cannot be          |
+    | `feature_paths()`     | standard names of features: `keras_dl.models.taps`|
+    | `embedding_paths()`   | where tokens are looked up: `keras_dl.models.embed`|
+
+    Each has a default but the first.
+
+    **Logits or probabilities: one rule.** Calling a model gives logits, and
+    losses take logits: exact where probabilities round to 0 or 1. `predict`
+    and `predict_on_batch` give `predictions`, and metrics get what `predict`
+    gives. Predictions are probabilities wherever classes are told apart (of an
+    example, a choice or a token that is tagged) and the value itself in a
+    regression. Where one of a whole vocabulary or a position in a text is
+    chosen they are the logits: a search follows, which adds up their
+    logarithms, and small probabilities would round to 0. `predict_logits` gives
+    what a call returns, of any model.
+
+    **Default metrics** see sample weights, as the loss does: they are Keras'
+    `weighted_metrics`.
+
+    Args:
+        **kwargs: Arguments of `keras.Model`.
+
+    Example: a model with a loss of its own.
+
+    >>> @keras.saving.register_keras_serializable("my_package")
+    ... class Counter(keras_dl.models.SupervisedModel):
+    ...     def __init__(self, **kwargs):
+    ...         super().__init__(**kwargs)
+    ...         self.head = keras.layers.Dense(1)
+    ...
+    ...     def call(self, inputs):
+    ...         return self.head(inputs)
+    ...
+    ...     def default_loss(self):
+    ...         return keras.losses.Poisson(reduction="sum_over_batch_size")
+    ...
+    ...     def predictions(self, outputs):
+    ...         return ops.maximum(outputs, 0.0)
+    >>> model = Counter()
+    >>> model.compile("sgd")
+    >>> history = model.fit(np.ones((4, 2)), np.ones((4, 1)), verbose=0)
+    >>> model.predict(np.ones((4, 2)), verbose=0).shape
+    (4, 1)
+    """
+
+    def default_loss(self):
+        """The loss of what a call returns; of several outputs a dict."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement `default_loss(self)`."
+        )
+
+    def default_metrics(self):
+        """Metrics of the predictions: a list; of several outputs a dict."""
+        return []
+
+    def predictions(self, outputs):
+        """What outputs mean: probabilities or values; see the class."""
+        return outputs
+
+    def targets(self, y):
+        """Of all targets of a batch, or their weights, those it takes."""
+        return y
+
+    def trained_variables(self):
+        """The variables that an optimizer updates."""
+        return self.trainable_variables
+
+    def check_arrays(self, x, y=None):
+        """Refuses arrays that hold what cannot be, such as unknown ids."""
+
+    def check_loss(self, loss):
+        """Refuses a loss that does not fit the outputs; see `takes_logits`."""
+
+    def compile(
+        self,
+        optimizer="adam",
+        loss=None,
+        *,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
+    ):
+        """Prepares for training, by default as the task asks for.
+
+        Args:
+            optimizer: Optimizer, or its name.
+            loss: Loss of the logits; that of the task by default.
+            metrics: Metrics of the predictions, which see no sample weights.
+            weighted_metrics: Metrics of the predictions, which do. Those of
+                the task by default, if there are no `metrics` either;
+                `metrics=[]`: none.
+            **kwargs: Further arguments of `keras.Model.compile`, such as
+                `loss_weights`.
+
+        Raises:
+            ValueError: If `loss` takes its input for probabilities.
+        """
+        if loss is None:
+            loss = self.default_loss()
+        else:
+            self.check_loss(loss)
+        if metrics is None and weighted_metrics is None:
+            weighted_metrics = self.default_metrics()
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            **kwargs,
+        )
+
+    def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
+        """The compiled loss, of the targets that the model takes."""
+        y, weights = self.targets(y), self.targets(sample_weight)
+        return super().compute_loss(x, y, y_pred, weights, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Updates the metrics, with predictions in place of outputs."""
+        y, weights = self.targets(y), self.targets(sample_weight)
+        return super().compute_metrics(x, y, self.predictions(y_pred), weights)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`, with a check of what arrays hold."""
+        self.check_arrays(x, y)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`, with a check of what arrays hold."""
+        self.check_arrays(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Predictions as NumPy arrays; see the class.
+
+        Args:
+            x: Inputs, as `keras.Model.predict` takes them.
+            *args: Further arguments of `keras.Model.predict`.
+            **kwargs: Likewise.
+
+        Returns:
+            An array, or a dict of them.
+        """
+        return self._as_predictions(self.predict_logits(x, *args, **kwargs))
+
+    def predict_logits(self, x, *args, **kwargs):
+        """As `predict`, but what a call returns."""
+        self.check_arrays(x)
+        return super().predict(x, *args, **kwargs)
+
+    def predict_on_batch(self, x):
+        """Predictions for a single batch; see `predict`."""
+        return self._as_predictions(super().predict_on_batch(x))
+
+    def _as_predictions(self, outputs):
+        return keras.tree.map_structure(
+            keras.ops.convert_to_numpy, self.predictions(outputs)
+        )
+
+
+def check_takes_logits(loss):
+    """Refuses a loss that could take logits, but was made for probabilities.
+
+    Args:
+        loss: A loss, or what `keras.losses.get` makes one of.
+
+    Raises:
+        ValueError: If it has `from_logits=False`.
+    """
+    found = keras.losses.get(loss)
+    if hasattr(found, "from_logits"):
+        wrong = not found.from_logits
+    else:
+        option = inspect.signature(found).parameters.get("from_logits")
+        wrong = option is not None and option.default is False
+    if wrong:
+        raise ValueError(
+            "`loss` must take logits, which is what this model returns: make "
+            f"it with `from_logits=True`. Received: loss={loss!r}."
+        )
