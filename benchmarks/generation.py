@@ -30,7 +30,7 @@ def main():
         HEADS,
         dropout=0.0,
         positions="learned",
-        max_length=PROMPT + NEW,
+        max_sequence_length=PROMPT + NEW,
     )
     for batch in (1,) if quick else (1, 8):
         rng = np.random.default_rng(0)

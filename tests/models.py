@@ -24,18 +24,18 @@ def seq2seq(**kwargs):
 
 
 def transformer(**kwargs):
-    kwargs = {"num_layers": 1, "dim": 8, "num_heads": 2, **kwargs}
+    kwargs = {"num_layers": 1, "hidden_dim": 8, "num_heads": 2, **kwargs}
     return Transformer(SIZE, intermediate_dim=16, **kwargs)
 
 
 def transformer_lm(**kwargs):
-    kwargs = {"num_layers": 2, "dim": 8, "num_heads": 2, **kwargs}
+    kwargs = {"num_layers": 2, "hidden_dim": 8, "num_heads": 2, **kwargs}
     return TransformerLanguageModel(SIZE, **kwargs)
 
 
 def learned_positions(**kwargs):
     kwargs = {"num_layers": 1, "norm_first": False, **kwargs}
-    return transformer_lm(positions="learned", max_length=40, **kwargs)
+    return transformer_lm(positions="learned", max_sequence_length=40, **kwargs)
 
 
 KINDS = {

@@ -136,7 +136,7 @@ def make_transformer(vocabulary, updates):
     model = Transformer(
         len(vocabulary),
         num_layers=2,
-        dim=64,
+        hidden_dim=64,
         num_heads=4,
         intermediate_dim=256,
         dropout=0.05,

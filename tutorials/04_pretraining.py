@@ -161,10 +161,10 @@ def make_encoder(vocabulary):
     return BERT(
         len(vocabulary),
         num_layers=BLOCKS,
-        dim=128,
+        hidden_dim=128,
         num_heads=4,
         intermediate_dim=512,
-        max_length=LENGTH,
+        max_sequence_length=LENGTH,
         dropout=0.0,  # It reads too little, too few times, to need it.
         initializer_range=0.05,
     )

@@ -30,9 +30,9 @@ class EmbeddedModel(TokenModel):
     def _embedding(self, size, name):
         return keras.layers.ReversibleEmbedding(
             size,
-            self.dim,
+            self.hidden_dim,
             embeddings_initializer=keras.initializers.RandomNormal(
-                stddev=self.dim**-0.5
+                stddev=self.hidden_dim**-0.5
             ),
             dtype=self.dtype_policy,
             name=name,
@@ -42,7 +42,7 @@ class EmbeddedModel(TokenModel):
         if self.positions == "sinusoid":
             return SinusoidPositions(dtype=self.dtype_policy, name=name)
         return LearnedPositions(
-            self.max_length,
+            self.max_sequence_length,
             initializer=keras.initializers.RandomNormal(stddev=0.02),
             dtype=self.dtype_policy,
             name=name,
@@ -57,30 +57,31 @@ class EmbeddedModel(TokenModel):
         )
 
     def _embed(self, embedding, positions, ids, size, at=None, training=None):
-        x = embedding(known(ids, size)) * math.sqrt(self.dim)
+        x = embedding(known(ids, size)) * math.sqrt(self.hidden_dim)
         return self.drop(positions(x, positions=at), training=training)
 
     def _check_sizes(self):
         check_choice("positions", self.positions, ("sinusoid", "learned"))
-        if self.dim % self.num_heads or self.dim % 2:
+        if self.hidden_dim % self.num_heads or self.hidden_dim % 2:
             raise ValueError(
-                "`dim` must be even, and a multiple of `num_heads`. Received: "
-                f"dim={self.dim}, num_heads={self.num_heads}."
+                "`hidden_dim` must be even, and a multiple of `num_heads`. "
+                f"Received: hidden_dim={self.hidden_dim}, "
+                f"num_heads={self.num_heads}."
             )
-        if self.max_length is not None:
-            check_integer("max_length", self.max_length, 1)
-        if self.positions == "learned" and self.max_length is None:
+        if self.max_sequence_length is not None:
+            check_integer("max_sequence_length", self.max_sequence_length, 1)
+        if self.positions == "learned" and self.max_sequence_length is None:
             raise ValueError(
-                "`max_length` is needed with positions='learned': how many "
-                "positions there are. Received: max_length=None."
+                "`max_sequence_length` is needed with positions='learned': how "
+                "many positions there are. Received: max_sequence_length=None."
             )
 
     def _check_length(self, *shapes):
         for shape in shapes:
             steps = shape[1]
-            limit = self.max_length
+            limit = self.max_sequence_length
             if limit is not None and steps is not None and steps > limit:
                 raise ValueError(
-                    "The inputs are longer than `max_length`. Received: "
-                    f"{steps} steps, max_length={limit}."
+                    "The inputs are longer than `max_sequence_length`. "
+                    f"Received: {steps} steps, max_sequence_length={limit}."
                 )

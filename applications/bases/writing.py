@@ -27,8 +27,8 @@ class WritingModel:
         return (self.vocabulary_size,)
 
     @property
-    def max_length(self):
-        return self.encoder.max_length
+    def max_sequence_length(self):
+        return self.encoder.max_sequence_length
 
     @property
     def pad_id(self):

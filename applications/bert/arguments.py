@@ -21,7 +21,7 @@ def checked(arguments):
     """
     found = dict(arguments)
     for name, of in (
-        ("embedding_dim", "dim"),
+        ("embedding_dim", "hidden_dim"),
         ("num_distinct_layers", "num_layers"),
         ("attention_dropout", "dropout"),
     ):
@@ -30,10 +30,10 @@ def checked(arguments):
     for name, least in (
         ("vocabulary_size", 1),
         ("num_layers", 1),
-        ("dim", 1),
+        ("hidden_dim", 1),
         ("num_heads", 1),
         ("intermediate_dim", 1),
-        ("max_length", 1),
+        ("max_sequence_length", 1),
         ("embedding_dim", 1),
         ("num_segments", 0),
         ("first_position", 0),
@@ -46,10 +46,10 @@ def checked(arguments):
         found[name] = check_integer(name, found[name], least, most)
     for name in ("dropout", "attention_dropout"):
         found[name] = check_rate(name, found[name])
-    if found["dim"] % found["num_heads"]:
+    if found["hidden_dim"] % found["num_heads"]:
         raise ValueError(
-            "`dim` must be a multiple of `num_heads`. Received: "
-            f"dim={found['dim']}, num_heads={found['num_heads']}."
+            "`hidden_dim` must be a multiple of `num_heads`. Received: "
+            f"hidden_dim={found['hidden_dim']}, num_heads={found['num_heads']}."
         )
     found["activation"] = _activation(found["activation"])
     _check_stream(found["entity_stream"], found)

@@ -40,9 +40,9 @@ class BERT(PublishedModel):
     | ERNIE      | `entity_stream`, and the input `"entity_ids"` (Zhang)     |
 
     **Shapes.** Ids `(batch, time)` to a dict: `"sequence_output"`,
-    `(batch, time, dim)`; with a pooler, `"pooled_output"`, `(batch, dim)`; and
-    `"entity_output"`, `(batch, time, dim of the entities)`, if the entity
-    stream returns it.
+    `(batch, time, hidden_dim)`; with a pooler, `"pooled_output"`,
+    `(batch, hidden_dim)`; and `"entity_output"`, `(batch, time, dim of the
+    entities)`, if the entity stream returns it.
 
     **Masking.** Padding has no effect on real tokens. What a token may see can
     be narrowed down further by `"attention_mask"`, and row by row by
@@ -60,13 +60,13 @@ class BERT(PublishedModel):
     Args:
         vocabulary_size: Number of token ids.
         num_layers: Number of blocks.
-        dim: Size of the vectors between blocks.
+        hidden_dim: Size of the vectors between blocks.
         num_heads: Number of attention heads.
         intermediate_dim: Width of the feed-forward networks.
-        max_length: Number of tokens that a text can have.
+        max_sequence_length: Number of tokens that a text can have.
         num_segments: Number of segment ids; 0 for a model without segments.
-        embedding_dim: Size of the embeddings, if it is not `dim`: a product
-            then leads to `dim` (factorized embedding).
+        embedding_dim: Size of the embeddings, if it is not `hidden_dim`: a
+            product then leads to `hidden_dim` (factorized embedding).
         num_distinct_layers: Number of blocks with weights of their own; as
             `num_layers` by default. Each is applied several times in
             succession (cross-layer sharing).
@@ -105,7 +105,8 @@ class BERT(PublishedModel):
     Raises:
         TypeError: If `entity_stream` is something else.
         ValueError: If an argument is not allowed, inputs have unknown names,
-            ids are out of range, or a text is longer than `max_length`.
+            ids are out of range, or a text is longer than
+            `max_sequence_length`.
 
     Example:
 
@@ -129,10 +130,10 @@ class BERT(PublishedModel):
         self,
         vocabulary_size,
         num_layers=12,
-        dim=768,
+        hidden_dim=768,
         num_heads=12,
         intermediate_dim=3072,
-        max_length=512,
+        max_sequence_length=512,
         num_segments=2,
         embedding_dim=None,
         num_distinct_layers=None,
@@ -151,10 +152,10 @@ class BERT(PublishedModel):
         arguments = {
             "vocabulary_size": vocabulary_size,
             "num_layers": num_layers,
-            "dim": dim,
+            "hidden_dim": hidden_dim,
             "num_heads": num_heads,
             "intermediate_dim": intermediate_dim,
-            "max_length": max_length,
+            "max_sequence_length": max_sequence_length,
             "num_segments": num_segments,
             "embedding_dim": embedding_dim,
             "num_distinct_layers": num_distinct_layers,
@@ -183,7 +184,7 @@ class BERT(PublishedModel):
             name="token_embedding",
         )
         self.positions = LearnedPositions(
-            self.first_position + self.max_length,
+            self.first_position + self.max_sequence_length,
             initializer=self._initializer(),
             dtype=self.dtype_policy,
             name="positions",
@@ -204,9 +205,9 @@ class BERT(PublishedModel):
         )
         self.drop = keras.layers.Dropout(self.dropout, dtype=self.dtype_policy)
         self.embedding_projection = None
-        if self.embedding_dim != self.dim:
+        if self.embedding_dim != self.hidden_dim:
             self.embedding_projection = self._dense(
-                self.dim, "embedding_projection"
+                self.hidden_dim, "embedding_projection"
             )
         self.blocks = [
             self._block_maker(i)(
@@ -225,7 +226,7 @@ class BERT(PublishedModel):
         self.pooler_dense = None
         if self.pooler is not None:
             self.pooler_dense = self._dense(
-                self.dim, "pooler", activation=self.pooler
+                self.hidden_dim, "pooler", activation=self.pooler
             )
 
     def _block_maker(self, number):
@@ -258,12 +259,12 @@ class BERT(PublishedModel):
         if self.embedding_projection is not None:
             self.embedding_projection.build(embedded)
         for block in self.blocks:
-            shapes = [(None, None, self.dim)]
+            shapes = [(None, None, self.hidden_dim)]
             if isinstance(block, EntityFusionBlock):
                 shapes.append((None, None, self.entity_stream.dim))
             block.build(*shapes)
         if self.pooler_dense is not None:
-            self.pooler_dense.build((None, self.dim))
+            self.pooler_dense.build((None, self.hidden_dim))
         self.built = True
 
     def call(
@@ -307,7 +308,7 @@ class BERT(PublishedModel):
         return results
 
     def embed(self, token_ids, segment_ids=None, training=None):
-        """What goes into the first block, `(batch, time, dim)`."""
+        """What goes into the first block, `(batch, time, hidden_dim)`."""
         positions = None
         if self.first_position:
             real = ops.cast(ops.not_equal(token_ids, self.pad_id), "int32")
@@ -353,10 +354,10 @@ class BERT(PublishedModel):
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-        sequence = (batch, time, self.dim)
+        sequence = (batch, time, self.hidden_dim)
         results = {"sequence_output": spec(*sequence)}
         if self.pooler_dense is not None:
-            results["pooled_output"] = spec(batch, self.dim)
+            results["pooled_output"] = spec(batch, self.hidden_dim)
         if self._returns_entities:
             size = self.entity_stream.dim
             results["entity_output"] = spec(batch, time, size)

@@ -55,10 +55,10 @@ class Family:
 _ARGUMENTS = {
     "vocabulary_size": "vocab_size",
     "num_layers": "num_hidden_layers",
-    "dim": "hidden_size",
+    "hidden_dim": "hidden_size",
     "num_heads": "num_attention_heads",
     "intermediate_dim": "intermediate_size",
-    "max_length": "max_position_embeddings",
+    "max_sequence_length": "max_position_embeddings",
     "num_segments": "type_vocab_size",
     "dropout": "hidden_dropout_prob",
     "attention_dropout": "attention_probs_dropout_prob",
@@ -137,10 +137,10 @@ FAMILIES = {
         {
             "vocabulary_size": "vocab_size",
             "num_layers": "n_layers",
-            "dim": "dim",
+            "hidden_dim": "dim",
             "num_heads": "n_heads",
             "intermediate_dim": "hidden_dim",
-            "max_length": "max_position_embeddings",
+            "max_sequence_length": "max_position_embeddings",
             "dropout": "dropout",
             "attention_dropout": "attention_dropout",
             "activation": "activation",
@@ -290,7 +290,7 @@ def arguments(config, family):
     found["activation"] = _ACTIVATIONS[activation]
     if family.name == "roberta":
         found["first_position"] = found["pad_id"] + 1
-        found["max_length"] -= found["first_position"]
+        found["max_sequence_length"] -= found["first_position"]
     return {**found, **family.fixed, "entity_stream": None}
 
 
@@ -324,7 +324,7 @@ def configuration(encoder, family):
         )
     ours["activation"] = theirs[activation]
     if family.name == "roberta":
-        ours["max_length"] += ours["first_position"]
+        ours["max_sequence_length"] += ours["first_position"]
     config = {key: ours[name] for name, key in family.arguments.items()}
     again = arguments(config, family)
     for name, value in again.items():

@@ -66,11 +66,11 @@ def check_arrays(encoder, inputs):
                 f"from {ids.min()} to {ids.max()}."
             )
         is_text = name != "attention_pattern"
-        if is_text and ids.shape[-1] > encoder.max_length:
+        if is_text and ids.shape[-1] > encoder.max_sequence_length:
             raise ValueError(
-                "Texts must have at most max_length="
-                f"{encoder.max_length} tokens. Received: {name} of shape "
-                f"{ids.shape}."
+                "Texts must have at most max_sequence_length="
+                f"{encoder.max_sequence_length} tokens. Received: {name} of "
+                f"shape {ids.shape}."
             )
     _check_target(inputs)
 

@@ -41,8 +41,8 @@ def arguments(backbone):
     same = ("vocabulary_size", "num_layers", "num_heads", "intermediate_dim")
     found = {name: config[name] for name in same}
     found.update(
-        dim=config["hidden_dim"],
-        max_length=config["max_sequence_length"],
+        hidden_dim=config["hidden_dim"],
+        max_sequence_length=config["max_sequence_length"],
         dropout=config["dropout"],
         num_segments=config.get("num_segments", 0),
         embedding_dim=config.get("embedding_dim"),

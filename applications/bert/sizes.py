@@ -1,21 +1,23 @@
 """The published sizes of BERT and of its family."""
 
 
-def _bert(num_layers, dim, num_heads=None, intermediate_dim=None, **others):
+def _bert(
+    num_layers, hidden_dim, num_heads=None, intermediate_dim=None, **others
+):
     return {
         "vocabulary_size": 30522,
         "num_layers": num_layers,
-        "dim": dim,
-        "num_heads": num_heads or dim // 64,
-        "intermediate_dim": intermediate_dim or 4 * dim,
+        "hidden_dim": hidden_dim,
+        "num_heads": num_heads or hidden_dim // 64,
+        "intermediate_dim": intermediate_dim or 4 * hidden_dim,
         **others,
     }
 
 
-def _albert(num_layers, dim, num_heads, dropout=0.0):
+def _albert(num_layers, hidden_dim, num_heads, dropout=0.0):
     return _bert(
         num_layers,
-        dim,
+        hidden_dim,
         num_heads,
         vocabulary_size=30000,
         embedding_dim=128,
@@ -25,10 +27,10 @@ def _albert(num_layers, dim, num_heads, dropout=0.0):
     )
 
 
-def _roberta(num_layers, dim):
+def _roberta(num_layers, hidden_dim):
     return _bert(
         num_layers,
-        dim,
+        hidden_dim,
         vocabulary_size=50265,
         num_segments=1,
         pad_id=1,

@@ -38,7 +38,7 @@ class Transformer(EmbeddedModel):
         source_vocabulary_size: Number of ids of the source. By default the
             two share one vocabulary, and one embedding.
         num_layers: Number of blocks on each side.
-        dim: Size of the vectors.
+        hidden_dim: Size of the vectors.
         num_heads: Number of attention heads.
         intermediate_dim: Width of the feed-forward networks.
         dropout: Share to drop, in [0, 1).
@@ -46,7 +46,7 @@ class Transformer(EmbeddedModel):
         norm_first: Whether blocks normalize before their parts (pre-norm).
         attention_bias: Whether projections of the attention have biases.
         positions: `"sinusoid"` or `"learned"`.
-        max_length: Number of positions; no limit by default.
+        max_sequence_length: Number of positions; no limit by default.
         start_id: Id before the first token of a target.
         **kwargs: Arguments of `keras.Model`.
 
@@ -56,11 +56,11 @@ class Transformer(EmbeddedModel):
 
     Raises:
         ValueError: If an argument is not allowed, or inputs are longer than
-            `max_length`.
+            `max_sequence_length`.
 
     Example:
 
-    >>> model = Transformer(100, num_layers=1, dim=32, num_heads=2)
+    >>> model = Transformer(100, num_layers=1, hidden_dim=32, num_heads=2)
     >>> model.compile(
     ...     keras.optimizers.Adam(
     ...         keras_dl.optimizers.Noam(32), beta_2=0.98, epsilon=1e-9
@@ -84,7 +84,7 @@ class Transformer(EmbeddedModel):
         vocabulary_size,
         source_vocabulary_size=None,
         num_layers=6,
-        dim=512,
+        hidden_dim=512,
         num_heads=8,
         intermediate_dim=2048,
         dropout=0.1,
@@ -92,7 +92,7 @@ class Transformer(EmbeddedModel):
         norm_first=False,
         attention_bias=False,
         positions="sinusoid",
-        max_length=None,
+        max_sequence_length=None,
         start_id=2,
         **kwargs,
     ):
@@ -103,7 +103,7 @@ class Transformer(EmbeddedModel):
             ),
             source_vocabulary_size=source_vocabulary_size,
             num_layers=check_integer("num_layers", num_layers, 1),
-            dim=check_integer("dim", dim, 2),
+            hidden_dim=check_integer("hidden_dim", hidden_dim, 2),
             num_heads=check_integer("num_heads", num_heads, 1),
             intermediate_dim=intermediate_dim,
             dropout=check_rate("dropout", dropout),
@@ -111,7 +111,7 @@ class Transformer(EmbeddedModel):
             norm_first=norm_first,
             attention_bias=attention_bias,
             positions=positions,
-            max_length=max_length,
+            max_sequence_length=max_sequence_length,
             start_id=check_integer(
                 "start_id", start_id, 0, vocabulary_size - 1
             ),
@@ -147,7 +147,7 @@ class Transformer(EmbeddedModel):
     def big(cls, vocabulary_size, **kwargs):
         """The paper's big model: 6 blocks, 1024 wide, 16 heads."""
         sizes = {
-            "dim": 1024,
+            "hidden_dim": 1024,
             "num_heads": 16,
             "intermediate_dim": 4096,
             "dropout": 0.3,
@@ -162,7 +162,7 @@ class Transformer(EmbeddedModel):
 
     def build(self, input_shape):
         source, target = input_shape
-        wide, narrow = (*target, self.dim), (*source, self.dim)
+        wide, narrow = (*target, self.hidden_dim), (*source, self.hidden_dim)
         self.embedding.build(target)
         if self.source_embedding is not self.embedding:
             self.source_embedding.build(source)
@@ -282,16 +282,16 @@ class TransformerLanguageModel(EmbeddedModel):
     Args:
         vocabulary_size: Number of token ids.
         num_layers: Number of blocks.
-        dim: Size of the vectors.
+        hidden_dim: Size of the vectors.
         num_heads: Number of attention heads.
-        intermediate_dim: Width of the feed-forward networks; 4 `dim` by
+        intermediate_dim: Width of the feed-forward networks; 4 `hidden_dim` by
             default.
         dropout: Share to drop, in [0, 1).
         activation: Activation of the feed-forward networks.
         norm_first: Whether blocks normalize before their parts (pre-norm).
         attention_bias: Whether projections of the attention have biases.
         positions: `"sinusoid"` or `"learned"`.
-        max_length: Number of positions; no limit by default.
+        max_sequence_length: Number of positions; no limit by default.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -300,7 +300,7 @@ class TransformerLanguageModel(EmbeddedModel):
 
     Raises:
         ValueError: If an argument is not allowed, or inputs are longer than
-            `max_length`.
+            `max_sequence_length`.
 
     Example: a model that learns to count to three.
 
@@ -326,7 +326,7 @@ class TransformerLanguageModel(EmbeddedModel):
         self,
         vocabulary_size,
         num_layers=6,
-        dim=512,
+        hidden_dim=512,
         num_heads=8,
         intermediate_dim=None,
         dropout=0.1,
@@ -334,7 +334,7 @@ class TransformerLanguageModel(EmbeddedModel):
         norm_first=True,
         attention_bias=True,
         positions="sinusoid",
-        max_length=None,
+        max_sequence_length=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -343,15 +343,15 @@ class TransformerLanguageModel(EmbeddedModel):
                 "vocabulary_size", vocabulary_size, 2
             ),
             num_layers=check_integer("num_layers", num_layers, 1),
-            dim=check_integer("dim", dim, 2),
+            hidden_dim=check_integer("hidden_dim", hidden_dim, 2),
             num_heads=check_integer("num_heads", num_heads, 1),
-            intermediate_dim=intermediate_dim or 4 * dim,
+            intermediate_dim=intermediate_dim or 4 * hidden_dim,
             dropout=check_rate("dropout", dropout),
             activation=activation,
             norm_first=norm_first,
             attention_bias=attention_bias,
             positions=positions,
-            max_length=max_length,
+            max_sequence_length=max_sequence_length,
         )
         self._check_sizes()
         self.embedding = self._embedding(vocabulary_size, "embedding")
@@ -361,7 +361,7 @@ class TransformerLanguageModel(EmbeddedModel):
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, input_shape):
-        wide = (*input_shape, self.dim)
+        wide = (*input_shape, self.hidden_dim)
         self.embedding.build(input_shape)
         self.position.build(wide)
         for block in self.blocks:

@@ -63,8 +63,8 @@ def generate(
 
     Raises:
         ValueError: If a prompt is empty, holds ids that are not the model's,
-            or leaves no room in the model's `max_length`; if an argument is
-            not allowed; if a beam search is asked to stream.
+            or leaves no room in the model's `max_sequence_length`; if an
+            argument is not allowed; if a beam search is asked to stream.
 
     Example: a model that knows the alphabet: after a letter comes the next.
 
@@ -130,7 +130,7 @@ def _build(model, prompts):
 
 def _run(model, prompts, max_new_tokens, search, end_id, use_cache, whole):
     """Runs the search; yields after each step."""
-    limit = getattr(model, "max_length", None)
+    limit = getattr(model, "max_sequence_length", None)
     ids, mask = prompts.padded(limit)
     search.start(len(ids), end_id, max_new_tokens)
     cached = use_cache and has_cache(model)

@@ -105,7 +105,7 @@ def _check(ids, given, model, max_new_tokens):
             f"from 0 to {'any' if size is None else size - 1} are allowed. "
             f"Received: ids from {ids.min()} to {ids.max()}."
         )
-    limit = getattr(model, "max_length", None)
+    limit = getattr(model, "max_sequence_length", None)
     if limit is None:
         return
     if getattr(model, "reads_source", False):
@@ -114,6 +114,7 @@ def _check(ids, given, model, max_new_tokens):
         needed = len(ids) + max_new_tokens - 1
     if needed > limit:
         raise ValueError(
-            f"The model has {limit} positions (`max_length`), too few for a "
-            f"prompt of {len(ids)} tokens and max_new_tokens={max_new_tokens}."
+            f"The model has {limit} positions (`max_sequence_length`), too few "
+            f"for a prompt of {len(ids)} tokens and "
+            f"max_new_tokens={max_new_tokens}."
         )

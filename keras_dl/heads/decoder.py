@@ -115,9 +115,9 @@ class TransformerDecoder(TiedHead):
     def attach(self, encoder):
         check_integer("start_id", self.start_id, 0, encoder.vocabulary_size - 1)
         self.pad_id = encoder.pad_id
-        size, dim = encoder.embedding_dim, encoder.dim
+        size, dim = encoder.embedding_dim, encoder.hidden_dim
         self.positions = LearnedPositions(
-            encoder.max_length,
+            encoder.max_sequence_length,
             initializer=keras.initializers.TruncatedNormal(
                 stddev=encoder.initializer_range
             ),
@@ -164,7 +164,10 @@ class TransformerDecoder(TiedHead):
             for i in range(sizes["num_layers"])
         ]
         for block in blocks:
-            block.build((None, None, encoder.dim), (None, None, encoder.dim))
+            block.build(
+                (None, None, encoder.hidden_dim),
+                (None, None, encoder.hidden_dim),
+            )
         return blocks
 
     def call(self, found, inputs, encoder, training=None):

@@ -66,7 +66,7 @@ class EntityAlignment(TiedHead):
                 "Received: an encoder with entity_stream=None."
             )
         self.dense, self.norm = self._dense_and_norm(
-            encoder, encoder.dim, encoder.entity_stream.dim, "dense"
+            encoder, encoder.hidden_dim, encoder.entity_stream.dim, "dense"
         )
         self.built = True
 

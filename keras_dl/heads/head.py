@@ -96,7 +96,7 @@ class PooledHead(Head):
                 "pooler='tanh'."
             )
         self.logits = self._dense(
-            encoder, encoder.dim, self._units, "logits", dtype="float32"
+            encoder, encoder.hidden_dim, self._units, "logits", dtype="float32"
         )
         self.built = True
 

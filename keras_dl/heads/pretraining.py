@@ -91,7 +91,7 @@ class MaskedLM(TiedHead):
 
     def attach(self, encoder):
         self.dense, self.norm = self._dense_and_norm(
-            encoder, encoder.dim, encoder.embedding_dim, "dense"
+            encoder, encoder.hidden_dim, encoder.embedding_dim, "dense"
         )
         super().attach(encoder)
 
@@ -166,8 +166,11 @@ class SpanBoundary(TiedHead):
             name="positions",
         )
         self.positions.build((None, None))
-        sizes = 2 * encoder.dim + self.position_dim, encoder.embedding_dim
-        hidden = encoder.dim
+        sizes = (
+            2 * encoder.hidden_dim + self.position_dim,
+            encoder.embedding_dim,
+        )
+        hidden = encoder.hidden_dim
         self.first, self.first_norm = self._dense_and_norm(
             encoder, sizes[0], hidden, "first"
         )

@@ -51,7 +51,11 @@ class TokenClassification(Head):
 
     def attach(self, encoder):
         self.logits = self._dense(
-            encoder, encoder.dim, self.num_tags, "logits", dtype="float32"
+            encoder,
+            encoder.hidden_dim,
+            self.num_tags,
+            "logits",
+            dtype="float32",
         )
         self.built = True
 
@@ -116,7 +120,7 @@ class ExtractiveQA(Head):
 
     def attach(self, encoder):
         self.logits = self._dense(
-            encoder, encoder.dim, 2, "logits", dtype="float32"
+            encoder, encoder.hidden_dim, 2, "logits", dtype="float32"
         )
         self.built = True
 

@@ -66,7 +66,7 @@ def seq2seq():
 def transformer():
     return sequence_to_sequence(
         applications.Transformer(
-            SIZE, num_layers=1, dim=8, num_heads=2, dropout=0.0
+            SIZE, num_layers=1, hidden_dim=8, num_heads=2, dropout=0.0
         )
     )
 
@@ -74,7 +74,7 @@ def transformer():
 @covers(applications.TransformerLanguageModel)
 def transformer_language_model():
     model = applications.TransformerLanguageModel(
-        SIZE, num_layers=1, dim=8, num_heads=2, dropout=0.0
+        SIZE, num_layers=1, hidden_dim=8, num_heads=2, dropout=0.0
     )
     return model_case(model, IDS[:, :-1], IDS[:, 1:])
 
@@ -82,10 +82,10 @@ def transformer_language_model():
 def encoder(size=SIZE, **changes):
     sizes = {
         "num_layers": 1,
-        "dim": 8,
+        "hidden_dim": 8,
         "num_heads": 2,
         "intermediate_dim": 12,
-        "max_length": 8,
+        "max_sequence_length": 8,
         "dropout": 0.0,
         "initializer_range": 0.3,
     }
@@ -186,7 +186,7 @@ def pretrainer():
         extras=[FragmentDecoding(words, masked_tokens=True)],
     )
     model = applications.Pretrainer(
-        encoder(40, max_length=16),
+        encoder(40, max_sequence_length=16),
         ["masked_tokens", "next_sentence", "span_boundary", "fragment"],
     )
     return model_case(model, *batches[0])

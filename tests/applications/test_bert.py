@@ -11,10 +11,10 @@ from keras_dl.applications import BERT
 
 SIZES = {
     "num_layers": 2,
-    "dim": 8,
+    "hidden_dim": 8,
     "num_heads": 2,
     "intermediate_dim": 12,
-    "max_length": 7,
+    "max_sequence_length": 7,
 }
 # Counted by transformers.
 COUNTS = {
@@ -61,7 +61,11 @@ def test_parameters_of_the_published_sizes(size):
 
 def test_of_size_takes_changes():
     model = BERT.of_size("bert_tiny", vocabulary_size=10, pooler=None)
-    assert (model.vocabulary_size, model.num_layers, model.dim) == (10, 2, 128)
+    assert (model.vocabulary_size, model.num_layers, model.hidden_dim) == (
+        10,
+        2,
+        128,
+    )
     with pytest.raises(ValueError, match="`size` must be one of"):
         BERT.of_size("bert_huge")
 
@@ -254,9 +258,9 @@ def test_ids_that_there_are_not():
 
 def test_bad_input():
     model = encoder()
-    with pytest.raises(ValueError, match="at most max_length=7"):
+    with pytest.raises(ValueError, match="at most max_sequence_length=7"):
         model.predict(np.ones((1, 8), "int32"), verbose=0)
-    with pytest.raises(ValueError, match="at most\n? ?max_length=7"):
+    with pytest.raises(ValueError, match="at most\n? ?max_sequence_length=7"):
         model(np.ones((1, 8), "int32"))
     with pytest.raises(ValueError, match="'token_ids' and any of"):
         model({"ids": ids_of([5])})
@@ -271,7 +275,7 @@ def test_bad_input():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_heads": 3}, "`dim` must be a multiple of `num_heads`"),
+        ({"num_heads": 3}, "`hidden_dim` must be a multiple of `num_heads`"),
         ({"num_layers": 0}, "`num_layers` must be"),
         ({"num_distinct_layers": 3}, "`num_distinct_layers` must be"),
         ({"dropout": 1.5}, "`dropout` must be"),

@@ -11,7 +11,12 @@ from configs import check_arguments
 
 from keras_dl import applications
 
-SIZES = {"num_layers": 3, "dim": 6, "num_heads": 2, "intermediate_dim": 5}
+SIZES = {
+    "num_layers": 3,
+    "hidden_dim": 6,
+    "num_heads": 2,
+    "intermediate_dim": 5,
+}
 CASES = {
     applications.MLP: {
         "units": (3,),
@@ -60,7 +65,7 @@ CASES = {
         "norm_first": True,
         "attention_bias": True,
         "positions": "learned",
-        "max_length": 7,
+        "max_sequence_length": 7,
         "start_id": 3,
     },
     applications.TransformerLanguageModel: {
@@ -71,12 +76,12 @@ CASES = {
         "norm_first": False,
         "attention_bias": False,
         "positions": "learned",
-        "max_length": 7,
+        "max_sequence_length": 7,
     },
     applications.BERT: {
         "vocabulary_size": 9,
         **SIZES,
-        "max_length": 7,
+        "max_sequence_length": 7,
         "num_segments": 3,
         "embedding_dim": 4,
         "num_distinct_layers": 1,

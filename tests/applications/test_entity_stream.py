@@ -31,10 +31,10 @@ def stream(**changes):
 def encoder(entity_stream=None, **changes):
     sizes = {
         "num_layers": 3,
-        "dim": 8,
+        "hidden_dim": 8,
         "num_heads": 2,
         "intermediate_dim": 12,
-        "max_length": 8,
+        "max_sequence_length": 8,
         "dropout": 0.0,
         "initializer_range": 0.3,
     }
@@ -132,7 +132,7 @@ def test_every_variable_gets_a_gradient():
         stream(returns_entities=True, trainable=True),
         num_layers=2,
         pooler=None,
-        max_length=6,
+        max_sequence_length=6,
     )
     given = {"token_ids": IDS, "entity_ids": ENTITIES, "segment_ids": IDS % 2}
 
@@ -162,7 +162,7 @@ def batches():
 
 def test_pretraining():
     model = TaskModel(
-        encoder(stream(num_layers=1), dim=16, num_layers=2),
+        encoder(stream(num_layers=1), hidden_dim=16, num_layers=2),
         {"masked_tokens": MaskedLM(), "entities": EntityAlignment()},
     )
     before = [w.copy() for w in model.get_weights()]

@@ -312,7 +312,12 @@ def test_configurations_that_are_not_supported(
 
 
 def test_what_hugging_face_cannot_hold(tmp_path):
-    sizes = {"num_layers": 2, "dim": 4, "num_heads": 2, "intermediate_dim": 4}
+    sizes = {
+        "num_layers": 2,
+        "hidden_dim": 4,
+        "num_heads": 2,
+        "intermediate_dim": 4,
+    }
     encoder = BERT(10, **sizes, activation="elu")
     with pytest.raises(ValueError, match="activation must be one of"):
         encoder.to_hugging_face(tmp_path)

@@ -25,10 +25,10 @@ EVERYTHING = ["masked_tokens", "next_sentence", "span_boundary", "fragment"]
 def encoder(**changes):
     sizes = {
         "num_layers": 1,
-        "dim": 8,
+        "hidden_dim": 8,
         "num_heads": 2,
         "intermediate_dim": 12,
-        "max_length": 16,
+        "max_sequence_length": 16,
         "dropout": 0.0,
         "initializer_range": 0.3,
     }

@@ -150,7 +150,7 @@ def test_shared_and_separate_vocabularies():
     names = [v.path.split("/")[1] for v in shared.trainable_variables]
     assert "source_embedding" not in names and "embedding" in names
     separate = Transformer(
-        SIZE, 10, num_layers=1, dim=8, num_heads=2, intermediate_dim=8
+        SIZE, 10, num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=8
     )
     assert separate((IDS, TARGETS)).shape == (2, 4, SIZE)
     assert separate.input_sizes == (10, SIZE)
@@ -201,15 +201,17 @@ def test_layers_above_the_first_are_residual():
         (lambda: LanguageModel(9, dropout=1), "`dropout` must be"),
         (lambda: Seq2Seq(9, units=7), "`units` must be even"),
         (lambda: Seq2Seq(9, score="no"), "`score` must be one of"),
-        (lambda: Transformer(9, dim=9), "`dim` must be even"),
+        (lambda: Transformer(9, hidden_dim=9), "`hidden_dim` must be even"),
         (lambda: Transformer(9, positions="no"), "`positions` must be"),
         (
             lambda: TransformerLanguageModel(9, positions="learned"),
-            "`max_length` is needed",
+            "`max_sequence_length` is needed",
         ),
         (
-            lambda: TransformerLanguageModel(9, 1, 8, 2, max_length=3)(IDS),
-            "longer than `max_length`",
+            lambda: TransformerLanguageModel(9, 1, 8, 2, max_sequence_length=3)(
+                IDS
+            ),
+            "longer than `max_sequence_length`",
         ),
     ],
 )

@@ -27,10 +27,10 @@ BOUNDARIES = {
 def encoder(**changes):
     sizes = {
         "num_layers": 1,
-        "dim": 16,
+        "hidden_dim": 16,
         "num_heads": 2,
         "intermediate_dim": 16,
-        "max_length": 8,
+        "max_sequence_length": 8,
         "dropout": 0.0,
         "initializer_range": 0.2,
     }

@@ -40,10 +40,10 @@ ROBERTA = {"pad_id": 1, "first_position": 2, "num_segments": 1}
 def encoder(size=SIZE, **changes):
     sizes = {
         "num_layers": 1,
-        "dim": 8,
+        "hidden_dim": 8,
         "num_heads": 2,
         "intermediate_dim": 12,
-        "max_length": 24,
+        "max_sequence_length": 24,
         "dropout": 0.0,
         "initializer_range": 0.4,
     }
@@ -219,7 +219,7 @@ def pretrained():
         "masked_tokens": MaskedLM(),
         "fragment": TransformerDecoder(),
     }
-    model = TaskModel(encoder(dim=16), objectives)
+    model = TaskModel(encoder(hidden_dim=16), objectives)
     model.compile(keras.optimizers.Adam(0.01))
     history = model.fit(batches, epochs=12, verbose=0, shuffle=False).history
     return model, batches, history
@@ -253,7 +253,7 @@ def test_writing_backwards():
     targets = [source[::-1] for source in sources]
     batches = TeacherForcingBatches(sources, targets, words, words, 32)
     model = TaskModel(
-        encoder(words.size, dim=32, initializer_range=0.1),
+        encoder(words.size, hidden_dim=32, initializer_range=0.1),
         TransformerDecoder(),
     )
     model.compile(keras.optimizers.Adam(0.01))

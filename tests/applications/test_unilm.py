@@ -29,10 +29,10 @@ WORDS = vocabulary(40)
 def encoder(**changes):
     sizes = {
         "num_layers": 2,
-        "dim": 8,
+        "hidden_dim": 8,
         "num_heads": 2,
         "intermediate_dim": 12,
-        "max_length": 12,
+        "max_sequence_length": 12,
         "dropout": 0.0,
         "initializer_range": 0.3,
     }
@@ -151,7 +151,7 @@ def test_pretraining():
         extras=[patterns],
     )
     model = TaskModel(
-        encoder(dim=16, num_segments=patterns.num_segments),
+        encoder(hidden_dim=16, num_segments=patterns.num_segments),
         {"masked_tokens": MaskedLM()},
     )
     model.compile(keras.optimizers.Adam(0.01))
@@ -169,7 +169,7 @@ def test_fine_tuning_from_sequence_to_sequence():
         batch_size=16,
         extras=[AttentionPatterns({"seq2seq": 1}, distinct_segments=False)],
     )
-    model = TaskModel(encoder(dim=16), {"masked_tokens": MaskedLM()})
+    model = TaskModel(encoder(hidden_dim=16), {"masked_tokens": MaskedLM()})
     model.compile(keras.optimizers.Adam(0.01))
     losses = model.fit(batches, epochs=8, verbose=0).history["loss"]
     assert losses[-1] < 0.9 * losses[0]
@@ -191,7 +191,7 @@ def test_ids_that_there_are_not():
 
 def test_arrays_of_one_long_batch():
     """There may be more rows than a text may have tokens."""
-    model = encoder(max_length=6)
+    model = encoder(max_sequence_length=6)
     given = {name: np.tile(x, (3, 1)) for name, x in inputs().items()}
     given["attention_pattern"] = np.tile(PATTERNS, 3)
     found = model.predict(given, verbose=0)["sequence_output"]

@@ -247,7 +247,7 @@ def test_all_positions_can_be_used():
     for cache in (True, False):
         tokens = generate(model, [4] * 21, 20, use_cache=cache)
         assert len(tokens) == 20
-    model = made("transformer", positions="learned", max_length=19)
+    model = made("transformer", positions="learned", max_sequence_length=19)
     for cache in (True, False):
         assert len(generate(model, [4] * 19, 19, use_cache=cache)) == 19
 

@@ -426,7 +426,7 @@ class TestPositions:
     def test_errors(self):
         with pytest.raises(ValueError, match="must be even"):
             SinusoidPositions()(np.zeros((1, 2, 3)))
-        with pytest.raises(ValueError, match="max_length=2 steps"):
+        with pytest.raises(ValueError, match="max_sequence_length=2 steps"):
             LearnedPositions(2)(QUERY)
         with pytest.raises(ValueError, match="`layout` must be one of"):
             SinusoidPositions(layout="other")

@@ -60,7 +60,10 @@ CASES = {
         "center": False,
         "scale": False,
     },
-    layers.LearnedPositions: {"max_length": 6, "initializer": "he_normal"},
+    layers.LearnedPositions: {
+        "max_sequence_length": 6,
+        "initializer": "he_normal",
+    },
     layers.MinibatchStandardDeviation: {
         "group_size": 3,
         "epsilon": 1e-4,

@@ -16,8 +16,13 @@ from keras_dl.optimizers import (
 
 
 def encoder(**changes):
-    sizes = {"num_layers": 3, "dim": 8, "num_heads": 2, "intermediate_dim": 8}
-    return BERT(20, max_length=8, dropout=0.0, **{**sizes, **changes})
+    sizes = {
+        "num_layers": 3,
+        "hidden_dim": 8,
+        "num_heads": 2,
+        "intermediate_dim": 8,
+    }
+    return BERT(20, max_sequence_length=8, dropout=0.0, **{**sizes, **changes})
 
 
 def parts(groups):

@@ -41,10 +41,10 @@ def encoder():
     return BERT(
         len(TOKENS),
         num_layers=1,
-        dim=16,
+        hidden_dim=16,
         num_heads=2,
         intermediate_dim=16,
-        max_length=64,
+        max_sequence_length=64,
         dropout=0.0,
         initializer_range=0.2,
     )

@@ -93,25 +93,25 @@ class LearnedPositions(keras.Layer):
 
         y[t] = x[t] + P[t]
 
-    **Shapes.** `(batch, time, d)` to the same; `time <= max_length`.
+    **Shapes.** `(batch, time, d)` to the same; `time <= max_sequence_length`.
 
     **Masking.** The mask is passed on.
 
     Args:
-        max_length: Number of positions.
+        max_sequence_length: Number of positions.
         initializer: Initializer of the vectors.
         **kwargs: Arguments of `keras.Layer`.
 
     Call arguments:
         inputs: Tensor of shape `(batch, time, d)`.
-        positions: Integer tensor `(batch or 1, time)`, below `max_length`; 0,
-            1, 2, ... by default. What is beyond it gives NaN on JAX, and an
-            error of the framework elsewhere.
+        positions: Integer tensor `(batch or 1, time)`, below
+            `max_sequence_length`; 0, 1, 2, ... by default. What is beyond it
+            gives NaN on JAX, and an error of the framework elsewhere.
 
     Raises:
-        ValueError: If the inputs are longer than `max_length`, and their
-            length is known when the layer is traced; a dynamic length that is
-            too long fails in the framework.
+        ValueError: If the inputs are longer than `max_sequence_length`, and
+            their length is known when the layer is traced; a dynamic length
+            that is too long fails in the framework.
 
     Example:
 
@@ -123,15 +123,17 @@ class LearnedPositions(keras.Layer):
         BERT's positions.
     """
 
-    def __init__(self, max_length, initializer="uniform", **kwargs):
+    def __init__(self, max_sequence_length, initializer="uniform", **kwargs):
         super().__init__(**kwargs)
-        self.max_length = check_integer("max_length", max_length, 1)
+        self.max_sequence_length = check_integer(
+            "max_sequence_length", max_sequence_length, 1
+        )
         self.initializer = keras.initializers.get(initializer)
         self.supports_masking = True
 
     def build(self, input_shape):
         self.embeddings = self.add_weight(
-            shape=(self.max_length, input_shape[-1]),
+            shape=(self.max_sequence_length, input_shape[-1]),
             initializer=self.initializer,
             name="embeddings",
         )
@@ -141,11 +143,11 @@ class LearnedPositions(keras.Layer):
         if positions is not None:
             return inputs + ops.take(self.embeddings, positions, axis=0)
         length = inputs.shape[1]
-        if length is not None and length > self.max_length:
+        if length is not None and length > self.max_sequence_length:
             raise ValueError(
                 "The inputs are longer than there are positions: at most "
-                f"max_length={self.max_length} steps are allowed. Received: "
-                f"inputs of shape {tuple(inputs.shape)}."
+                f"max_sequence_length={self.max_sequence_length} steps are "
+                f"allowed. Received: inputs of shape {tuple(inputs.shape)}."
             )
         return inputs + self.embeddings[: ops.shape(inputs)[1]]
 
@@ -155,6 +157,6 @@ class LearnedPositions(keras.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "max_length": self.max_length,
+            "max_sequence_length": self.max_sequence_length,
             "initializer": keras.initializers.serialize(self.initializer),
         }
