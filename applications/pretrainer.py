@@ -4,7 +4,6 @@ import keras
 from keras import ops
 
 from keras_dl.applications import _objectives as objectives
-from keras_dl.applications.bert.inputs import INPUTS
 from keras_dl.applications.task_model import TaskModel
 from keras_dl.callbacks import EpochOrder
 from keras_dl.checks import check_integer
@@ -94,7 +93,8 @@ class Pretrainer(TaskModel):
     def _split(self, inputs):
         own, others = super()._split(inputs)
         unread = () if self.encoder.num_segments else ("segment_ids",)
-        own = {n: x for n, x in own.items() if n in INPUTS and n not in unread}
+        names = set(self.encoder.input_names) - set(unread)
+        own = {name: x for name, x in own.items() if name in names}
         for head in self._several():
             needed = set(head.inputs) - set(head.optional)
             _check_given(needed, others, head)

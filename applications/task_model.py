@@ -194,10 +194,10 @@ class TaskModel(WritingModel, SupervisedModel):
         return self._used(super().trainable_weights)
 
     def _used(self, variables):
-        pooler = self.encoder.pooler_dense
-        if pooler is None or any(h.reads_pooled for h in self._several()):
+        if any(head.reads_pooled for head in self._several()):
             return variables
-        unused = set(map(id, pooler.weights))
+        pooler = self.encoder.layer_groups()[-1]
+        unused = {id(v) for layer in pooler for v in layer.weights}
         return [v for v in variables if id(v) not in unused]
 
     def _split(self, inputs):

@@ -69,3 +69,20 @@ def check_positive(name, value):
             f"`{name}` must be a positive number. Received: {name}={value!r}."
         )
     return value
+
+
+def check_per_layer(name, value, number):
+    """An integer of at least 1, or a tuple of so many of them."""
+    if not isinstance(value, (list, tuple)):
+        return check_integer(name, value, 1)
+    if len(value) != number:
+        raise ValueError(
+            f"`{name}` must be an integer, or a list of {number}: one for "
+            f"each layer. Received: {name}={value!r}."
+        )
+    return tuple(check_integer(name, one, 1) for one in value)
+
+
+def per_layer(value, i):
+    """Of what `check_per_layer` gave, that of a layer."""
+    return value[i] if isinstance(value, (list, tuple)) else value

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.checks import check_integer, check_rate
+from keras_dl.checks import check_integer, check_per_layer, check_rate
 from keras_dl.layers import EntityStream, gelu_tanh
 
 
@@ -31,8 +31,6 @@ def checked(arguments):
         ("vocabulary_size", 1),
         ("num_layers", 1),
         ("hidden_dim", 1),
-        ("num_heads", 1),
-        ("intermediate_dim", 1),
         ("max_sequence_length", 1),
         ("embedding_dim", 1),
         ("num_segments", 0),
@@ -44,16 +42,31 @@ def checked(arguments):
         ("pad_id", 0, found["vocabulary_size"] - 1),
     ):
         found[name] = check_integer(name, found[name], least, most)
+    for name in ("num_heads", "intermediate_dim"):
+        number = found["num_distinct_layers"]
+        found[name] = check_per_layer(name, found[name], number)
     for name in ("dropout", "attention_dropout"):
         found[name] = check_rate(name, found[name])
-    if found["hidden_dim"] % found["num_heads"]:
-        raise ValueError(
-            "`hidden_dim` must be a multiple of `num_heads`. Received: "
-            f"hidden_dim={found['hidden_dim']}, num_heads={found['num_heads']}."
-        )
+    _check_heads(found)
     found["activation"] = _activation(found["activation"])
     _check_stream(found["entity_stream"], found)
     return found
+
+
+def _check_heads(found):
+    heads, size = found["num_heads"], found["hidden_dim"]
+    if found["head_dim"] is not None:
+        check_integer("head_dim", found["head_dim"], 1)
+    elif isinstance(heads, tuple):
+        raise ValueError(
+            "`head_dim` must be given if `num_heads` is a list. Received: "
+            f"num_heads={heads}, head_dim=None."
+        )
+    elif size % heads:
+        raise ValueError(
+            "`hidden_dim` must be a multiple of `num_heads`. Received: "
+            f"hidden_dim={size}, num_heads={heads}."
+        )
 
 
 def _activation(activation):

@@ -8,6 +8,7 @@ from keras import ops
 from keras_dl.applications.bert import arguments as bert_arguments
 from keras_dl.applications.bert import inputs as bert_inputs
 from keras_dl.applications.bert.files import PublishedModel
+from keras_dl.checks import per_layer
 from keras_dl.layers import (
     Dense,
     EntityFusionBlock,
@@ -16,6 +17,7 @@ from keras_dl.layers import (
 )
 from keras_dl.layers.attention.entity_fusion import NO_ENTITY
 from keras_dl.layers.lookup import looked_up
+from keras_dl.models.features import block_paths
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -61,8 +63,9 @@ class BERT(PublishedModel):
         vocabulary_size: Number of token ids.
         num_layers: Number of blocks.
         hidden_dim: Size of the vectors between blocks.
-        num_heads: Number of attention heads.
-        intermediate_dim: Width of the feed-forward networks.
+        num_heads: Number of attention heads; of blocks that differ, as after
+            pruning, a list with one number for each distinct layer.
+        intermediate_dim: Width of the feed-forward networks, or a list.
         max_sequence_length: Number of tokens that a text can have.
         num_segments: Number of segment ids; 0 for a model without segments.
         embedding_dim: Size of the embeddings, if it is not `hidden_dim`: a
@@ -85,6 +88,8 @@ class BERT(PublishedModel):
             embeddings, of a normal distribution cut off at two of them.
         entity_stream: `keras_dl.layers.EntityStream`: entities that the last
             blocks read beside the tokens.
+        head_dim: Size of each head; `hidden_dim / num_heads` by default, and
+            needed if `num_heads` is a list.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -126,6 +131,8 @@ class BERT(PublishedModel):
         the exact form, which is the default here.
     """
 
+    input_names = bert_inputs.INPUTS
+
     def __init__(
         self,
         vocabulary_size,
@@ -146,6 +153,7 @@ class BERT(PublishedModel):
         layer_norm_epsilon=1e-12,
         initializer_range=0.02,
         entity_stream=None,
+        head_dim=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -168,6 +176,7 @@ class BERT(PublishedModel):
             "layer_norm_epsilon": layer_norm_epsilon,
             "initializer_range": initializer_range,
             "entity_stream": entity_stream,
+            "head_dim": head_dim,
         }
         self._arguments = tuple(arguments)
         for name, value in bert_arguments.checked(arguments).items():
@@ -179,13 +188,13 @@ class BERT(PublishedModel):
         self.token_embedding = keras.layers.ReversibleEmbedding(
             self.vocabulary_size,
             self.embedding_dim,
-            embeddings_initializer=self._initializer(),
+            embeddings_initializer=self.initializer(),
             dtype=self.dtype_policy,
             name="token_embedding",
         )
         self.positions = LearnedPositions(
             self.first_position + self.max_sequence_length,
-            initializer=self._initializer(),
+            initializer=self.initializer(),
             dtype=self.dtype_policy,
             name="positions",
         )
@@ -194,7 +203,7 @@ class BERT(PublishedModel):
             self.segment_embedding = keras.layers.Embedding(
                 self.num_segments,
                 self.embedding_dim,
-                embeddings_initializer=self._initializer(),
+                embeddings_initializer=self.initializer(),
                 dtype=self.dtype_policy,
                 name="segment_embedding",
             )
@@ -211,13 +220,14 @@ class BERT(PublishedModel):
             )
         self.blocks = [
             self._block_maker(i)(
-                self.num_heads,
-                self.intermediate_dim,
+                per_layer(self.num_heads, i),
+                per_layer(self.intermediate_dim, i),
+                key_dim=self.head_dim,
                 dropout=self.dropout,
                 attention_dropout=self.attention_dropout,
                 activation=self.activation,
                 layer_norm_epsilon=self.layer_norm_epsilon,
-                kernel_initializer=self._initializer(),
+                kernel_initializer=self.initializer(),
                 dtype=self.dtype_policy,
                 name=f"block_{i + 1}",
             )
@@ -235,13 +245,10 @@ class BERT(PublishedModel):
             return TransformerEncoderBlock
         return functools.partial(stream.block, is_last=number == last)
 
-    def _initializer(self):
-        return keras.initializers.TruncatedNormal(stddev=self.initializer_range)
-
     def _dense(self, units, name, **kwargs):
         return Dense(
             units,
-            kernel_initializer=self._initializer(),
+            kernel_initializer=self.initializer(),
             dtype=self.dtype_policy,
             name=name,
             **kwargs,
@@ -367,15 +374,19 @@ class BERT(PublishedModel):
             )
         if return_attention_scores:
             results["attention_scores"] = tuple(
-                spec(batch, self.num_heads, time, time)
-                for _ in range(self.num_layers)
+                spec(batch, block.num_heads, time, time)
+                for block in self._successive_blocks()
             )
         return results
 
     def _successive_blocks(self):
         """The blocks in the order in which they are applied."""
         for i in range(self.num_layers):
-            yield self.blocks[i * self.num_distinct_layers // self.num_layers]
+            yield self.blocks[self._place(i)]
+
+    def _place(self, i):
+        """Which of the distinct blocks is applied as the one of number `i`."""
+        return i * self.num_distinct_layers // self.num_layers
 
     def read(self, inputs):
         """The inputs as a dict, of names that there are, with the mask."""
@@ -392,16 +403,20 @@ class BERT(PublishedModel):
         embeddings = [layer for layer in self.layers if layer not in above]
         return [embeddings, *([block] for block in self.blocks), pooler]
 
-    def compile(self, *args, **kwargs):
-        raise TypeError(
-            "A BERT is an encoder, without an output to compare with targets. "
-            "Put heads on it: keras_dl.applications.TaskModel(encoder, heads)."
-        )
+    @property
+    def pools(self):
+        """Whether there is a pooled output: with a `pooler`."""
+        return self.pooler is not None
 
-    def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`, with a check of the ids in arrays."""
-        self.check_arrays(x)
-        return super().predict(x, *args, **kwargs)
+    def feature_paths(self):
+        """Standard names of features: see `keras_dl.models.taps`."""
+        blocks = [f"blocks/{self._place(i)}" for i in range(self.num_layers)]
+        names = block_paths([(path, f"{path}/attention") for path in blocks])
+        return {**names, "embeddings": "token_embedding"}
+
+    def embedding_paths(self):
+        """Where tokens are looked up: see `keras_dl.models.embed`."""
+        return ["token_embedding"]
 
     def get_config(self):
         arguments = {name: getattr(self, name) for name in self._arguments}
@@ -413,10 +428,3 @@ class BERT(PublishedModel):
                 self.entity_stream
             ),
         }
-
-    @classmethod
-    def from_config(cls, config):
-        stream = keras.saving.deserialize_keras_object(
-            config.get("entity_stream")
-        )
-        return cls(**{**config, "entity_stream": stream})

@@ -3,9 +3,10 @@
 from keras_dl.applications.bert import hugging_face, keras_hub
 from keras_dl.applications.bert.sizes import SIZES
 from keras_dl.checks import check_choice
+from keras_dl.models import Encoder
 
 
-class PublishedModel(ConfiguredModel):
+class PublishedModel(Encoder):
     """The class methods of `BERT`, and what writes its files."""
 
     @classmethod

@@ -296,6 +296,20 @@ def arguments(config, family):
 
 def family_of(encoder):
     """The family that can hold an encoder."""
+    differing = [
+        name
+        for name in ("num_heads", "intermediate_dim")
+        if isinstance(getattr(encoder, name), tuple)
+    ]
+    if differing or encoder.head_dim not in (
+        None,
+        encoder.hidden_dim // encoder.num_heads,
+    ):
+        raise ValueError(
+            "No model of Hugging Face is like this one: its blocks differ, or "
+            f"have heads of a size of their own. Received: {differing}, "
+            f"head_dim={encoder.head_dim}."
+        )
     if encoder.first_position:
         name = "roberta"
     elif (

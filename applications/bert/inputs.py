@@ -6,6 +6,7 @@ from keras import ops
 from keras_dl.layers import attention_pattern_mask, combine_masks
 from keras_dl.layers.attention.attention_patterns import ATTENTION_PATTERNS
 from keras_dl.layers.lookup import in_range, nan_unless
+from keras_dl.models.encoder import check_ids, check_length
 
 INPUTS = (
     "token_ids",
@@ -60,18 +61,9 @@ def check_arrays(encoder, inputs):
         ids = inputs.get(name)
         if not isinstance(ids, np.ndarray) or not ids.size:
             continue
-        if ids.min() < lowest or ids.max() >= size:
-            raise ValueError(
-                f"`{name}` must be from {lowest} to {size - 1}. Received: ids "
-                f"from {ids.min()} to {ids.max()}."
-            )
-        is_text = name != "attention_pattern"
-        if is_text and ids.shape[-1] > encoder.max_sequence_length:
-            raise ValueError(
-                "Texts must have at most max_sequence_length="
-                f"{encoder.max_sequence_length} tokens. Received: {name} of "
-                f"shape {ids.shape}."
-            )
+        check_ids(name, ids, lowest, size)
+        if name != "attention_pattern":
+            check_length(name, ids, encoder.max_sequence_length)
     _check_target(inputs)
 
 

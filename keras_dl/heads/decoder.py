@@ -8,6 +8,7 @@ from keras_dl.checks import check_integer
 from keras_dl.heads.pretraining import TiedHead
 from keras_dl.layers import (
     LearnedPositions,
+    SinusoidPositions,
     TransformerDecoderBlock,
     combine_masks,
 )
@@ -116,14 +117,7 @@ class TransformerDecoder(TiedHead):
         check_integer("start_id", self.start_id, 0, encoder.vocabulary_size - 1)
         self.pad_id = encoder.pad_id
         size, dim = encoder.embedding_dim, encoder.hidden_dim
-        self.positions = LearnedPositions(
-            encoder.max_sequence_length,
-            initializer=keras.initializers.TruncatedNormal(
-                stddev=encoder.initializer_range
-            ),
-            dtype=self.dtype_policy,
-            name="positions",
-        )
+        self.positions = self._positions(encoder)
         self.positions.build((None, None, size))
         self.embedding_norm = self._norm(encoder, size, "embedding_norm")
         self.drop = keras.layers.Dropout(
@@ -138,6 +132,17 @@ class TransformerDecoder(TiedHead):
         )
         super().attach(encoder)
 
+    def _positions(self, encoder):
+        """Learned ones, as far as the encoder reads."""
+        if encoder.max_sequence_length is None:
+            return SinusoidPositions(dtype=self.dtype_policy, name="positions")
+        return LearnedPositions(
+            encoder.max_sequence_length,
+            initializer=encoder.initializer(),
+            dtype=self.dtype_policy,
+            name="positions",
+        )
+
     def _between(self, encoder, size, units, name):
         """A dense layer from one size to the other, if they differ."""
         if size == units:
@@ -145,8 +150,20 @@ class TransformerDecoder(TiedHead):
         return self._dense(encoder, size, units, name, dtype=self.dtype_policy)
 
     def _blocks(self, encoder):
-        given = {name: value for name, value in self._sizes.items() if value}
-        sizes = {name: getattr(encoder, name) for name in self._sizes} | given
+        sizes = {
+            name: value or getattr(encoder, name)
+            for name, value in self._sizes.items()
+        }
+        sizes["intermediate_dim"] = (
+            sizes["intermediate_dim"] or 4 * encoder.hidden_dim
+        )
+        for name, value in sizes.items():
+            if isinstance(value, tuple):
+                raise ValueError(
+                    f"`{name}` of a TransformerDecoder must be given on an "
+                    f"encoder whose blocks differ. Received: {name}={value} "
+                    "of the encoder."
+                )
         blocks = [
             TransformerDecoderBlock(
                 sizes["num_heads"],
@@ -155,9 +172,7 @@ class TransformerDecoder(TiedHead):
                 attention_dropout=encoder.attention_dropout,
                 activation=encoder.activation,
                 layer_norm_epsilon=encoder.layer_norm_epsilon,
-                kernel_initializer=keras.initializers.TruncatedNormal(
-                    stddev=encoder.initializer_range
-                ),
+                kernel_initializer=encoder.initializer(),
                 dtype=self.dtype_policy,
                 name=f"block_{i + 1}",
             )

@@ -18,6 +18,10 @@ class Head(keras.Layer):
     row of inputs is several texts, and `reads_pooled` that the pooled output
     is needed.
 
+    **Predictions.** What `predict` gives, and metrics get: those logits, unless
+    a head says otherwise by `predictions`. `returns_logits` says that losses
+    must take logits.
+
     **Loss.** A mean over what counts in the batch, from logits.
 
     Args:
@@ -34,6 +38,7 @@ class Head(keras.Layer):
     optional = ()
     flattens = False
     reads_pooled = False
+    returns_logits = True
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -60,6 +65,10 @@ class Head(keras.Layer):
         """The metrics of the task."""
         return []
 
+    def predictions(self, outputs):
+        """What logits mean: see `keras_dl.models.SupervisedModel`."""
+        return outputs
+
     def _dense(self, encoder, size, units, name, **kwargs):
         """A dense layer on vectors of a size, with variables, as `encoder`'s.
 
@@ -67,9 +76,7 @@ class Head(keras.Layer):
         """
         dense = Dense(
             units,
-            kernel_initializer=keras.initializers.TruncatedNormal(
-                stddev=encoder.initializer_range
-            ),
+            kernel_initializer=encoder.initializer(),
             name=name,
             **kwargs,
         )
@@ -89,14 +96,14 @@ class PooledHead(Head):
         self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def attach(self, encoder):
-        if encoder.pooler is None:
+        if not encoder.pools:
             raise ValueError(
                 f"{type(self).__name__} needs an encoder with a pooler. "
-                "Received: an encoder with pooler=None; make or load it with "
-                "pooler='tanh'."
+                f"Received: {encoder.name!r}, which has none (pooler=None); "
+                "make or load it with one."
             )
         self.logits = self._dense(
-            encoder, encoder.hidden_dim, self._units, "logits", dtype="float32"
+            encoder, encoder.pooled_dim, self._units, "logits", dtype="float32"
         )
         self.built = True
 

@@ -159,9 +159,7 @@ class SpanBoundary(TiedHead):
         self.positions = keras.layers.Embedding(
             self.max_span,
             self.position_dim,
-            embeddings_initializer=keras.initializers.TruncatedNormal(
-                stddev=encoder.initializer_range
-            ),
+            embeddings_initializer=encoder.initializer(),
             dtype=self.dtype_policy,
             name="positions",
         )

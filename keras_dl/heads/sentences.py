@@ -22,6 +22,8 @@ class Classification(PooledHead):
     **Shapes.** To logits `(batch, num_classes)`; targets are class indices,
     `(batch,)`.
 
+    **Predictions.** Probabilities.
+
     **Loss, metrics.** Crossentropy; accuracy.
 
     Args:
@@ -50,6 +52,9 @@ class Classification(PooledHead):
 
     def default_loss(self):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def predictions(self, outputs):
+        return ops.softmax(outputs)
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
@@ -88,6 +93,8 @@ class Regression(PooledHead):
         Devlin et al., "BERT", 2019, on STS-B.
     """
 
+    returns_logits = False
+
     def __init__(self, dropout=0.1, **kwargs):
         super().__init__(1, dropout, **kwargs)
 
@@ -111,6 +118,8 @@ class MultipleChoice(PooledHead):
 
     **Shapes.** Ids `(batch, choices, time)` to logits `(batch, choices)`;
     targets are the right choices, `(batch,)`.
+
+    **Predictions.** Probabilities.
 
     **Loss, metrics.** Crossentropy; accuracy.
 
@@ -145,6 +154,9 @@ class MultipleChoice(PooledHead):
 
     def default_loss(self):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def predictions(self, outputs):
+        return ops.softmax(outputs)
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]

@@ -21,6 +21,8 @@ class TokenClassification(Head):
     `(batch, time)`, -1 where there is no target: padding, special tokens, and
     all but the first piece of a word. `keras_dl.text.TaggedWords` makes them.
 
+    **Predictions.** Probabilities of each token's tags.
+
     **Loss, metrics.** Crossentropy and accuracy of the tokens with a target.
     Give `compile` a `keras_dl.metrics.EntityF1` for the score of entities.
 
@@ -66,6 +68,9 @@ class TokenClassification(Head):
     def default_loss(self):
         return LabelSmoothedCrossentropy(ignore_class=NO_TARGET)
 
+    def predictions(self, outputs):
+        return ops.softmax(outputs)
+
     def default_metrics(self):
         return [TokenAccuracy(NO_TARGET, name="accuracy")]
 
@@ -91,6 +96,9 @@ class ExtractiveQA(Head):
 
     **Masking.** Padding cannot be chosen: its logits are the lowest there
     are.
+
+    **Predictions.** The logits: spans are searched by their sums, and compared
+    between windows.
 
     **Loss, metrics.** The mean of the two crossentropies (the paper takes
     their sum); the share of texts with both ends right, each by itself.

@@ -4,12 +4,14 @@
 """
 
 from keras_dl.models.embedded import call_embedded, embed
+from keras_dl.models.encoder import Encoder
 from keras_dl.models.features import feature_paths, features, taps
 from keras_dl.models.paths import sublayer, sublayers
 from keras_dl.models.supervised_model import SupervisedModel
 from keras_dl.models.task import Task
 
 __all__ = [
+    "Encoder",
     "SupervisedModel",
     "Task",
     "call_embedded",

@@ -22,8 +22,8 @@ class SupervisedModel(ConfiguredModel):
     | `targets(y)`          | of targets, or their weights, those it takes     |
     | `trained_variables()` | what an optimizer updates                        |
     | `check_arrays(x, y)`  | refuses arrays that hold what cannot be          |
-    | `feature_paths()`     | standard names of features: `keras_dl.models.taps`|
-    | `embedding_paths()`   | where tokens are looked up: `keras_dl.models.embed`|
+    | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
+    | `embedding_paths()`   | look-ups of tokens: `keras_dl.models.embed`      |
 
     Each has a default but the first.
 

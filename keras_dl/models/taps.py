@@ -22,9 +22,7 @@ def tapped(pairs):
             that returns what the layer is to return.
     """
     thread = threading.get_ident()
-    entries = [
-        (layer, (thread, _outermost(around))) for layer, around in pairs
-    ]
+    entries = [(layer, (thread, _outermost(around))) for layer, around in pairs]
     for layer, entry in entries:
         for name in _CALLS:
             _tap_of(layer, name).listeners.append(entry)

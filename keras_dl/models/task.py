@@ -26,10 +26,14 @@ class Task:
             given = self.model._compile_config.config
             loss = {"loss": self.model.loss}
             weights = {"loss_weights": given.get("loss_weights")}
-            return loss | weights | {
-                name: _copies(given.get(name))
-                for name in ("metrics", "weighted_metrics")
-            }
+            return (
+                loss
+                | weights
+                | {
+                    name: _copies(given.get(name))
+                    for name in ("metrics", "weighted_metrics")
+                }
+            )
         if hasattr(self.model, "default_loss"):
             return {
                 "loss": self.model.default_loss(),

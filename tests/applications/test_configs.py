@@ -94,6 +94,7 @@ CASES = {
         "layer_norm_epsilon": 1e-3,
         "initializer_range": 0.1,
         "entity_stream": None,  # Needs blocks of their own.
+        "head_dim": 4,
     },
 }
 

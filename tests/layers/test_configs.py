@@ -17,6 +17,7 @@ BLOCK = {
     "kernel_initializer": "he_normal",
     "seed": 7,
     "attention_dropout": 0.5,
+    "key_dim": 3,
 }
 CASES = {
     layers.Attention: {

@@ -50,6 +50,7 @@ class TransformerEncoderBlock(keras.Layer):
         layer_norm_epsilon: Added to the variances.
         kernel_initializer: Initializer of all kernels.
         seed: Seed of the dropout, from which each part gets its own.
+        key_dim: Size of each head; `d / num_heads` by default.
         **kwargs: Arguments of `keras.Layer`.
 
     Call arguments:
@@ -91,10 +92,12 @@ class TransformerEncoderBlock(keras.Layer):
         kernel_initializer="glorot_uniform",
         seed=None,
         attention_dropout=None,
+        key_dim=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.num_heads = check_integer("num_heads", num_heads, 1)
+        self.key_dim = key_dim
         self.intermediate_dim = check_integer(
             "intermediate_dim", intermediate_dim, 1
         )
@@ -126,6 +129,7 @@ class TransformerEncoderBlock(keras.Layer):
     def _attention(self, name, part, num_heads=None):
         return MultiHeadAttention(
             num_heads or self.num_heads,
+            key_dim=None if num_heads else self.key_dim,
             dropout=self.attention_dropout,
             use_bias=self.attention_bias,
             kernel_initializer=self.kernel_initializer.clone(),
@@ -236,6 +240,7 @@ class TransformerEncoderBlock(keras.Layer):
             ),
             "seed": self.seed,
             "attention_dropout": self.attention_dropout,
+            "key_dim": self.key_dim,
         }
 
 
