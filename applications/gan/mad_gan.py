@@ -48,7 +48,7 @@ class MADGAN(ReadyMade, MultiGeneratorGAN):
         2018.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "num_generators",
         "latent_dim",

@@ -46,7 +46,7 @@ class MRGAN(ReadyMade, ModeRegularizedGAN):
         Che et al., "Mode regularized generative adversarial networks", 2017.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "latent_dim",
         "base",

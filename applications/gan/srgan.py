@@ -55,7 +55,7 @@ class SRGAN(ReadyMade, ImageToImageGAN):
         generative adversarial network", 2017.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "scale",
         "blocks",
