@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.applications.gan.networks import (
+from keras_dl.applications.gan.dcgan_networks import (
     dcgan_discriminator,
     dcgan_generator,
 )
