@@ -18,10 +18,10 @@ _OBJECTIVES = {
 }
 
 
-def made(given):
+def make_heads(given):
     """The head of an objective, or a dict of several."""
     if isinstance(given, (list, tuple)):
-        return {name: made(name) for name in given}
+        return {name: make_heads(name) for name in given}
     if not isinstance(given, str):
         return given
     kind, arguments, _ = _OBJECTIVES[check_choice("heads", given, _OBJECTIVES)]

@@ -50,7 +50,7 @@ class Pretrainer(TaskModel):
     """
 
     def __init__(self, encoder, heads="masked_tokens", **kwargs):
-        super().__init__(encoder, objectives.made(heads), **kwargs)
+        super().__init__(encoder, objectives.make_heads(heads), **kwargs)
 
     def compile(
         self, optimizer=None, *args, total_steps=None, peak=1e-4, **kwargs

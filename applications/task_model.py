@@ -167,10 +167,10 @@ class TaskModel(WritingModel, SupervisedModel):
         if flattens:
             texts = {name: _flat(x) for name, x in own.items()}
         texts = self.encoder.read(texts)
-        found = self.encoder(texts, training=training)
+        outputs = self.encoder(texts, training=training)
         given = {**own, **others, "padding_mask": texts["padding_mask"]}
         results = {
-            name: head(found, given, encoder=self.encoder, training=training)
+            name: head(outputs, given, encoder=self.encoder, training=training)
             for name, head in self._by_name().items()
         }
         return results if isinstance(self.heads, dict) else results[""]

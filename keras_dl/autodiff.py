@@ -187,7 +187,7 @@ def _variable_gradients(fn, variables, has_aux=False, scale=None):
 
     def scaled():
         value, aux = _split(fn, fn(), has_aux)
-        value = backend.whole(value)
+        value = backend.unscale(value)
         return (value if scale is None else scale(value)), (value, aux)
 
     (_, result), gradients = backend.variable_gradients(scaled, variables)

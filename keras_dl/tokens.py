@@ -106,7 +106,7 @@ def of_target(log_probabilities, y_true):
     Where the target is no class, that of some class (see `nan_if_no_class`).
     """
     index = _nearest_class(y_true, log_probabilities)
-    return backend.pick(log_probabilities, index)
+    return backend.gather_last(log_probabilities, index)
 
 
 def nan_if_no_class(values, y_true, y_pred):

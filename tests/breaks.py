@@ -470,7 +470,7 @@ BREAKS = [
         "new-layers-never-fade-in",
         "applications",
         "state",
-        "applications/gan/progressive.py",
+        "applications/gan/progressive_gan.py",
         "self.seen.assign(self.seen + count)",
         "self.seen.assign(self.seen)",
         EVERY,

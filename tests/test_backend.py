@@ -110,7 +110,9 @@ IMAGES = {
     "pad": lambda of: of.pad(X, ((1, 0), (2, 3)), True, "reflect"),
     "zeros": lambda of: of.pad(X, ((1, 0), (2, 3)), True, "constant"),
     "linear": lambda of: of.linear(X, normal(3, 4), normal(4)),
-    "pick": lambda of: of.pick(X, np.zeros((2, 5, 6), "int32") + 2),
+    "gather_last": lambda of: of.gather_last(
+        X, np.zeros((2, 5, 6), "int32") + 2
+    ),
 }
 
 

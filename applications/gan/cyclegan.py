@@ -48,7 +48,7 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
         adversarial networks", 2017.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "blocks",
         "base",

@@ -7,7 +7,7 @@ from keras_dl.training import GAN
 class GANOfImages(ReadyMade, GAN):
     """A generator and a discriminator that play a game that is passed in."""
 
-    own = ("image_shape", "num_classes", "latent_dim", "base")
+    config_arguments = ("image_shape", "num_classes", "latent_dim", "base")
 
     def __init__(
         self,

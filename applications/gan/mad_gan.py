@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.applications.gan.networks import (
+from keras_dl.applications.gan.dcgan_networks import (
     dcgan_discriminator,
     dcgan_generator,
 )
@@ -48,7 +48,7 @@ class MADGAN(ReadyMade, MultiGeneratorGAN):
         2018.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "num_generators",
         "latent_dim",

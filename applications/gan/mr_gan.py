@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.applications.gan.networks import (
+from keras_dl.applications.gan.dcgan_networks import (
     dcgan_discriminator,
     dcgan_generator,
 )
@@ -46,7 +46,7 @@ class MRGAN(ReadyMade, ModeRegularizedGAN):
         Che et al., "Mode regularized generative adversarial networks", 2017.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "latent_dim",
         "base",

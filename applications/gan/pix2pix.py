@@ -47,7 +47,7 @@ class Pix2Pix(ReadyMade, ImageToImageGAN):
         networks", 2017.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "output_channels",
         "base",

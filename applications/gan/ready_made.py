@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.applications.gan.networks import (
+from keras_dl.applications.gan.dcgan_networks import (
     dcgan_discriminator,
     dcgan_generator,
 )
@@ -16,14 +16,16 @@ class ReadyMade:
     """A trainer whose networks follow from its arguments.
 
     Class attributes:
-        own: Names of the arguments, which are attributes too.
+        config_arguments: Names of the arguments, which are attributes too.
     """
 
-    own = ()
+    config_arguments = ()
 
     def get_config(self):
         config = keras.Model.get_config(self)
-        config.update({name: getattr(self, name) for name in self.own})
+        config.update(
+            {name: getattr(self, name) for name in self.config_arguments}
+        )
         config["seed"] = self.seed
         return config
 

@@ -3,7 +3,7 @@
 import keras
 
 from keras_dl.applications.gan.ready_made import ReadyMade
-from keras_dl.applications.gan.super_resolution_networks import (
+from keras_dl.applications.gan.srgan_networks import (
     srgan_discriminator,
     srgan_generator,
 )
@@ -55,7 +55,7 @@ class SRGAN(ReadyMade, ImageToImageGAN):
         generative adversarial network", 2017.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "scale",
         "blocks",

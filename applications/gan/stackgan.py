@@ -55,7 +55,7 @@ class StackGAN(StagedGAN):
         rates now and then; ours stay, unless a schedule is given.
     """
 
-    own = (
+    config_arguments = (
         "image_shape",
         "description_dim",
         "latent_dim",

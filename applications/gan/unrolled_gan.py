@@ -25,7 +25,7 @@ class UnrolledGAN(GANOfImages):
         Metz et al., "Unrolled generative adversarial networks", 2017.
     """
 
-    own = (*GANOfImages.own, "unrolled_steps")
+    config_arguments = (*GANOfImages.config_arguments, "unrolled_steps")
 
     def __init__(
         self,

@@ -33,7 +33,11 @@ class WGAN(GANOfImages):
         start and now and then, which is left out.
     """
 
-    own = (*GANOfImages.own, "clip", "discriminator_steps")
+    config_arguments = (
+        *GANOfImages.config_arguments,
+        "clip",
+        "discriminator_steps",
+    )
 
     def __init__(
         self,
@@ -86,7 +90,11 @@ class WGANGP(GANOfImages):
         Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
     """
 
-    own = (*GANOfImages.own, "penalty_weight", "discriminator_steps")
+    config_arguments = (
+        *GANOfImages.config_arguments,
+        "penalty_weight",
+        "discriminator_steps",
+    )
 
     def __init__(
         self,

@@ -39,24 +39,24 @@ densify = _adapted("densify")
 exchange_rows = _adapted("exchange_rows")
 forget_compiled = _adapted("forget_compiled")
 fused_attention = _adapted("fused_attention")
+gather_last = _adapted("gather_last")
 gru = _adapted("gru")
-guard = _adapted("guard")
 linear = _adapted("linear")
 lstm = _adapted("lstm")
 normalize_batch = _adapted("normalize_batch")
 normalize_instances = _adapted("normalize_instances")
 pad = _adapted("pad")
-pick = _adapted("pick")
 recurrent_kernel_pays = _adapted("recurrent_kernel_pays")
+restore_on_error = _adapted("restore_on_error")
 run_if = _adapted("run_if")
 run_network = _adapted("run_network")
 run_step = _adapted("run_step")
+scale_by_replicas = _adapted("scale_by_replicas")
 scan = _adapted("scan")
 segment_sum = _adapted("segment_sum")
-share = _adapted("share")
+unscale = _adapted("unscale")
 value_and_gradients = _adapted("value_and_gradients")
 variable_gradients = _adapted("variable_gradients")
-whole = _adapted("whole")
 write_at = _adapted("write_at")
 
 __all__ = [
@@ -73,25 +73,25 @@ __all__ = [
     "exchange_rows",
     "forget_compiled",
     "fused_attention",
+    "gather_last",
     "gru",
-    "guard",
     "linear",
     "lstm",
     "name",
     "normalize_batch",
     "normalize_instances",
     "pad",
-    "pick",
     "recurrent_kernel_pays",
+    "restore_on_error",
     "run_if",
     "run_network",
     "run_step",
+    "scale_by_replicas",
     "scan",
     "segment_sum",
-    "share",
     "substituted",
+    "unscale",
     "value_and_gradients",
     "variable_gradients",
-    "whole",
     "write_at",
 ]

@@ -252,7 +252,7 @@ def run_step(trainer, step, state, data):
     return logs, state
 
 
-def guard(trainer, function, check=None):
+def restore_on_error(trainer, function, check=None):
     """Makes `function(state, iterator)` keep the model when it fails.
 
     Keras moves the values out of the variables while it trains; an error in

@@ -40,7 +40,7 @@ def run_step(trainer, step, *arguments):
     raise NotImplementedError
 
 
-def guard(trainer, function, check=None):
+def restore_on_error(trainer, function, check=None):
     """Lets `check(logs)` look at what a train function returns.
 
     The model is as it was where it fails.
@@ -66,12 +66,12 @@ def run_if(condition, function, variables):
     raise NotImplementedError
 
 
-def whole(value):
+def unscale(value):
     """A loss as a single device would give it, not divided by replicas."""
     return value
 
 
-def share(value):
+def scale_by_replicas(value):
     """This replica's share of a loss that is not divided."""
     return value
 
@@ -154,7 +154,7 @@ def fused_attention(dtype):
     return None
 
 
-def pick(x, index):
+def gather_last(x, index):
     """`x[..., index]`, one value for each index."""
     picked = ops.take_along_axis(x, ops.expand_dims(index, -1), axis=-1)
     return ops.squeeze(picked, -1)

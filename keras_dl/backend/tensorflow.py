@@ -13,8 +13,8 @@ from keras_dl.backend.nesting import (
 )
 
 name = "tensorflow"
-share = tensorflow_replicas.share
-whole = tensorflow_replicas.whole
+scale_by_replicas = tensorflow_replicas.scale_by_replicas
+unscale = tensorflow_replicas.unscale
 
 
 def scan(step, carry, xs, reverse=False):

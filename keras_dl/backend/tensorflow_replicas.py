@@ -21,7 +21,7 @@ def count():
     return 1 if context is None else context.num_replicas_in_sync
 
 
-def whole(value):
+def unscale(value):
     """`value` as a single device would give it: not divided."""
     if count() == 1 or not _is_divided(value):
         return value
@@ -29,7 +29,7 @@ def whole(value):
         return value * tf.cast(count(), value.dtype)
 
 
-def share(value):
+def scale_by_replicas(value):
     """This replica's share of `value`, which is not divided."""
     return value if count() == 1 else value / tf.cast(count(), value.dtype)
 

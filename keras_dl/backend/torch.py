@@ -199,7 +199,7 @@ def _multiplies_slowly(device, dtype):
     )
 
 
-def pick(x, index):
+def gather_last(x, index):
     """`x[..., index]`, whose gradient is written in one pass.
 
     The gradient of `gather` is added up, in three.

@@ -185,8 +185,8 @@ class TransformerDecoder(TiedHead):
             )
         return blocks
 
-    def call(self, found, inputs, encoder, training=None):
-        memory = found["sequence_output"]
+    def call(self, outputs, inputs, encoder, training=None):
+        memory = outputs["sequence_output"]
         seen = combine_masks(inputs["padding_mask"], inputs.get("memory_mask"))
         positions = inputs.get("decoder_positions")
         x = self._embed(inputs["decoder_ids"], positions, encoder, training)

@@ -70,8 +70,8 @@ class EntityAlignment(TiedHead):
         )
         self.built = True
 
-    def call(self, found, inputs, encoder, training=None):
-        x = found["sequence_output"]
+    def call(self, outputs, inputs, encoder, training=None):
+        x = outputs["sequence_output"]
         if "entity_positions" in inputs:
             x = gathered(x, inputs["entity_positions"])
         x = self.norm(self.dense(x))

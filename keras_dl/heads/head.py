@@ -28,7 +28,7 @@ class Head(keras.Layer):
         **kwargs: Arguments of `keras.Layer`.
 
     Call arguments:
-        found: What the encoder returned, a dict.
+        outputs: What the encoder returned, a dict.
         inputs: The inputs of the model, a dict; with `"padding_mask"`.
         encoder: The encoder.
         training: Whether dropout is active.
@@ -51,7 +51,7 @@ class Head(keras.Layer):
         """Makes the variables, of the encoder's sizes."""
         raise NotImplementedError
 
-    def call(self, found, inputs, encoder, training=None):
+    def call(self, outputs, inputs, encoder, training=None):
         raise NotImplementedError
 
     def check_arrays(self, inputs, encoder):
@@ -107,9 +107,9 @@ class PooledHead(Head):
         )
         self.built = True
 
-    def call(self, found, inputs, encoder, training=None):
+    def call(self, outputs, inputs, encoder, training=None):
         return self.logits(
-            self._drop(found["pooled_output"], training=training)
+            self._drop(outputs["pooled_output"], training=training)
         )
 
     def get_config(self):

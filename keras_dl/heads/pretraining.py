@@ -95,8 +95,8 @@ class MaskedLM(TiedHead):
         )
         super().attach(encoder)
 
-    def call(self, found, inputs, encoder, training=None):
-        x = found["sequence_output"]
+    def call(self, outputs, inputs, encoder, training=None):
+        x = outputs["sequence_output"]
         if "masked_positions" in inputs:
             x = gathered(x, inputs["masked_positions"])
         return self._logits(self.norm(self.dense(x)), encoder)
@@ -177,8 +177,8 @@ class SpanBoundary(TiedHead):
         )
         super().attach(encoder)
 
-    def call(self, found, inputs, encoder, training=None):
-        x = found["sequence_output"]
+    def call(self, outputs, inputs, encoder, training=None):
+        x = outputs["sequence_output"]
         x = ops.concatenate(
             [
                 gathered(x, inputs["span_left"]),

@@ -147,8 +147,8 @@ class MultipleChoice(PooledHead):
     def __init__(self, dropout=0.1, **kwargs):
         super().__init__(1, dropout, **kwargs)
 
-    def call(self, found, inputs, encoder, training=None):
-        scores = super().call(found, inputs, encoder, training)
+    def call(self, outputs, inputs, encoder, training=None):
+        scores = super().call(outputs, inputs, encoder, training)
         choices = inputs["token_ids"].shape[1]
         return ops.reshape(scores, (-1, choices))
 

@@ -61,8 +61,8 @@ class TokenClassification(Head):
         )
         self.built = True
 
-    def call(self, found, inputs, encoder, training=None):
-        x = found["sequence_output"]
+    def call(self, outputs, inputs, encoder, training=None):
+        x = outputs["sequence_output"]
         return self.logits(self._drop(x, training=training))
 
     def default_loss(self):
@@ -132,8 +132,8 @@ class ExtractiveQA(Head):
         )
         self.built = True
 
-    def call(self, found, inputs, encoder, training=None):
-        x = self._drop(found["sequence_output"], training=training)
+    def call(self, outputs, inputs, encoder, training=None):
+        x = self._drop(outputs["sequence_output"], training=training)
         logits = ops.swapaxes(self.logits(x), 1, 2)
         real = ops.expand_dims(inputs["padding_mask"], 1)
         return ops.where(real, logits, -1e9)

@@ -266,7 +266,7 @@ class GeneratorClassificationLoss(AdversarialLoss):
                 f"{self.num_generators + 1} scores. "
                 f"Received: scores of shape {tuple(scores.shape)}"
             )
-        return -backend.pick(ops.log_softmax(scores), classes)
+        return -backend.gather_last(ops.log_softmax(scores), classes)
 
     def get_config(self):
         return {"num_generators": self.num_generators}

@@ -6,7 +6,10 @@ from keras_dl.optimizers.layerwise import (
     layer_groups,
     layerwise_rates,
 )
-from keras_dl.optimizers.linear import ConstantThenLinear, LinearWarmupDecay
+from keras_dl.optimizers.linear_decay import (
+    ConstantThenLinear,
+    LinearWarmupDecay,
+)
 from keras_dl.optimizers.noam import Noam
 from keras_dl.optimizers.parameter_groups import ParameterGroups
 

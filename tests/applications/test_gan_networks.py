@@ -10,7 +10,7 @@ from keras import ops
 from sequences import compiled, normal, numpy
 
 from keras_dl import autodiff
-from keras_dl.applications.gan.networks import (
+from keras_dl.applications.gan.dcgan_networks import (
     dcgan_discriminator,
     dcgan_generator,
 )
@@ -22,7 +22,7 @@ from keras_dl.applications.gan.point_networks import (
     mlp_discriminator,
     mlp_generator,
 )
-from keras_dl.applications.gan.super_resolution_networks import (
+from keras_dl.applications.gan.srgan_networks import (
     srgan_discriminator,
     srgan_generator,
 )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from keras_dl.text.masking.token_runs import (
+    choose_runs,
     fill,
     number_runs,
-    pick,
     run_sizes,
     spread,
 )
@@ -54,12 +54,12 @@ def test_numbers_sizes_and_spreading():
 def test_nothing_to_pick_from(shape):
     numbers = np.zeros(shape, "int")
     budget = np.zeros(shape[0], "int")
-    assert pick(numbers, budget, np.random.RandomState(0)).shape == shape
+    assert choose_runs(numbers, budget, np.random.RandomState(0)).shape == shape
 
 
 def test_each_run_is_as_likely_as_any_other():
     numbers = np.tile(np.arange(9), (40000, 1))
-    picked = pick(numbers, np.full(40000, 3), np.random.RandomState(0))
+    picked = choose_runs(numbers, np.full(40000, 3), np.random.RandomState(0))
     assert (np.count_nonzero(picked >= 0, axis=1) == 3).all()
     shares = np.mean(picked >= 0, axis=0)
     # The standard deviation of a share is 0.0024.

@@ -12,7 +12,7 @@ from keras_dl.constraints import ClipWeights
 from keras_dl.losses import GradientPenalty, LeastSquaresLoss, R1Penalty
 from keras_dl.testing import check_trainer
 from keras_dl.training import GAN
-from keras_dl.training.gan.gan import cut
+from keras_dl.training.gan.gan import split_batch
 
 
 def values(network):
@@ -207,13 +207,13 @@ def test_gradient_of_the_unrolled_loss(loss, optimizer):
 
 def test_each_critic_step_sees_other_images():
     rows = ops.arange(7)
-    parts = cut((rows, None), 3)
+    parts = split_batch((rows, None), 3)
     assert [numpy(images)[0].tolist() for images, _ in parts] == [
         [0, 1],
         [2, 3],
         [4, 5],
     ]
-    few = [numpy(p)[0].tolist() for p in cut(ops.arange(2), 3)]
+    few = [numpy(p)[0].tolist() for p in split_batch(ops.arange(2), 3)]
     assert few == [[0], [1], [1]]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_dl.text.masking.masking import Masking
-from keras_dl.text.masking.token_runs import number_runs, pick
+from keras_dl.text.masking.token_runs import choose_runs, number_runs
 
 
 class PhraseMasking(Masking):
@@ -39,7 +39,9 @@ class PhraseMasking(Masking):
         members = real & (units >= 0)
         goes_on = np.zeros(ids.shape, bool)
         goes_on[:, 1:] = members[:, :-1] & (units[:, 1:] == units[:, :-1])
-        return pick(number_runs(members & ~goes_on, members), budget, generator)
+        return choose_runs(
+            number_runs(members & ~goes_on, members), budget, generator
+        )
 
 
 def _check_units(units, ids):

@@ -1,7 +1,7 @@
 """Masking of tokens by themselves."""
 
 from keras_dl.text.masking.masking import Masking
-from keras_dl.text.masking.token_runs import number_runs, pick
+from keras_dl.text.masking.token_runs import choose_runs, number_runs
 
 
 class TokenMasking(Masking):
@@ -25,4 +25,4 @@ class TokenMasking(Masking):
     """
 
     def _choose(self, ids, real, budget, generator):
-        return pick(number_runs(real, real), budget, generator)
+        return choose_runs(number_runs(real, real), budget, generator)

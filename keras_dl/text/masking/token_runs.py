@@ -70,7 +70,7 @@ def _all_before(fine, begins):
     return failures == np.maximum.accumulate(earlier, axis=1)
 
 
-def pick(numbers, budget, generator):
+def choose_runs(numbers, budget, generator):
     """Chooses runs in random order, as many as fit into the budget.
 
     Args:

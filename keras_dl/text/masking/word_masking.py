@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_dl.text.masking.masking import Masking
-from keras_dl.text.masking.token_runs import number_runs, pick
+from keras_dl.text.masking.token_runs import choose_runs, number_runs
 
 # What the tokens of a word begin with: in WordPiece all but the first; in
 # byte-level BPE and in SentencePiece the first.
@@ -87,7 +87,7 @@ class WholeWordMasking(WordMasking):
     """
 
     def _choose(self, ids, real, budget, generator):
-        return pick(self._words(ids, real), budget, generator)
+        return choose_runs(self._words(ids, real), budget, generator)
 
 
 def continuations(tokens):

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops, tree
 
 
-def tidied(data):
+def normalize_data(data):
     """`data` as `fit` passes it, from what `train_on_batch` makes of it.
 
     That is tensors, and `x`, `(x, y)` or `(x, y, sample_weight)` without

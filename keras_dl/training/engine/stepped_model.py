@@ -15,7 +15,7 @@ from keras_dl.training.engine.step_checks import (
     check_logs,
     check_structure,
     names_of,
-    tidied,
+    normalize_data,
 )
 
 # Overridden below.
@@ -70,7 +70,7 @@ class SteppedModel(keras.Model):
         before = self.train_function
         super().make_train_function(force)
         if self.train_function is not before:
-            self.train_function = backend.guard(
+            self.train_function = backend.restore_on_error(
                 self, self.train_function, self._check_first_step
             )
 
@@ -78,13 +78,15 @@ class SteppedModel(keras.Model):
         before = self.test_function
         super().make_test_function(force)
         if self.test_function is not before:
-            self.test_function = backend.guard(self, self.test_function)
+            self.test_function = backend.restore_on_error(
+                self, self.test_function
+            )
 
     def _logged(self, step, means):
         """Wraps a step so that its logs become means over the epoch."""
 
         def logged(data):
-            data = tidied(data)
+            data = normalize_data(data)
             if self.expects is not None:
                 check_structure(data, self.expects, type(self).__name__)
             self._compiled.minimized = []
@@ -93,7 +95,7 @@ class SteppedModel(keras.Model):
                 check_logs(logs, step)
                 metric_names = self._metric_names()
                 plain = {
-                    name: backend.whole(value)
+                    name: backend.unscale(value)
                     for name, value in logs.items()
                     if name not in metric_names
                 }

@@ -203,7 +203,9 @@ class Trainer(SteppedModel):
             loss_fn,
             self._variables_to_update(variables, optimizer),
             has_aux,
-            scale=lambda loss: optimizer_.scale_loss(backend.share(loss)),
+            scale=lambda loss: optimizer_.scale_loss(
+                backend.scale_by_replicas(loss)
+            ),
         )
         self._compiled.minimized.append(result[0])
         return (result if has_aux else result[0]), gradients

@@ -12,8 +12,8 @@ from keras_dl.training.gan.players import (
     PlayersTrainer,
     check_network,
     check_weights,
-    kept,
-    made,
+    frozen_statistics,
+    predict_batched,
     regularization,
 )
 
@@ -141,7 +141,9 @@ class CycleConsistentGAN(PlayersTrainer):
         a, b = data
 
         def loss():
-            with kept(self.discriminator, self.inverse_discriminator):
+            with frozen_statistics(
+                self.discriminator, self.inverse_discriminator
+            ):
                 loss, fakes, logs = self.generators_loss(a, b)
             return loss, (fakes, logs)
 
@@ -220,7 +222,7 @@ class CycleConsistentGAN(PlayersTrainer):
             batch_size: How many images to make at once.
         """
         network = self.inverse_generator if inverse else self.generator
-        return made(network, inputs, batch_size)
+        return predict_batched(network, inputs, batch_size)
 
     def get_config(self):
         return {

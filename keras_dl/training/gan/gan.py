@@ -12,8 +12,8 @@ from keras_dl.losses import adversarial
 from keras_dl.training.gan.players import (
     PlayersTrainer,
     check_network,
-    kept,
-    made,
+    frozen_statistics,
+    predict_batched,
     regularization,
 )
 from keras_dl.training.gan.unrolling import unrolled
@@ -215,14 +215,14 @@ class GAN(PlayersTrainer):
     def training_step(self, data):
         images, conditions = self.unpacked(data)
         steps = []
-        for part in cut((images, conditions), self.discriminator_steps):
+        for part in split_batch((images, conditions), self.discriminator_steps):
             steps.append(self.discriminator_step(*part))
         logs = tree.map_structure(lambda *x: sum(x) / len(x), *steps)
         return {**logs, **self.generator_step(*part)}
 
     def discriminator_step(self, images, conditions=None):
         """One update of the discriminator; returns logs."""
-        with kept(self.generator):
+        with frozen_statistics(self.generator):
             noise = self.noise(ops.shape(images)[0])
             fake = self.make(noise, conditions)
         loss, logs = self.minimize(
@@ -240,7 +240,7 @@ class GAN(PlayersTrainer):
             fake = self.make(noise, conditions)
             added = regularization(self.generator)
             batch = images, fake, conditions
-            with kept(*self.opponents()), self._ahead(*batch):
+            with frozen_statistics(*self.opponents()), self._ahead(*batch):
                 loss, logs = self.generator_loss(*batch)
             return loss + added, logs
 
@@ -310,7 +310,7 @@ class GAN(PlayersTrainer):
         if noise is None:
             noise = self.sample_noise(counts.pop(), seed)
         inputs = noise if conditions is None else [noise, conditions]
-        return made(self.generator, inputs, batch_size)
+        return predict_batched(self.generator, inputs, batch_size)
 
     def _latent_shape(self):
         return tuple(self.generator.inputs[0].shape[1:])
@@ -334,7 +334,7 @@ def constrain(network, constraint):
     return constraint
 
 
-def cut(parts, count):
+def split_batch(parts, count):
     """Cuts the rows of all tensors of a structure into so many parts.
 
     If there are fewer rows than parts, rows are in several of them.

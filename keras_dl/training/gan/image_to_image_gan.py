@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl.training.gan.gan import GAN
-from keras_dl.training.gan.players import check_weights, made
+from keras_dl.training.gan.players import check_weights, predict_batched
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -104,7 +104,7 @@ class ImageToImageGAN(GAN):
 
     def generate(self, inputs, batch_size=32):
         """The images that the generator makes of an array of images."""
-        return made(self.generator, inputs, batch_size)
+        return predict_batched(self.generator, inputs, batch_size)
 
     def get_config(self):
         return {

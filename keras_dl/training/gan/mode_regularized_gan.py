@@ -8,7 +8,7 @@ from keras_dl.training.gan.gan import GAN
 from keras_dl.training.gan.players import (
     check_network,
     check_weights,
-    kept,
+    frozen_statistics,
     regularization,
 )
 
@@ -107,7 +107,7 @@ class ModeRegularizedGAN(GAN):
     def discriminator_step(self, images, conditions=None):
         if self.manifold_discriminator is None:
             return super().discriminator_step(images)
-        with kept(self.generator, self.encoder):
+        with frozen_statistics(self.generator, self.encoder):
             rebuilt = self.rebuilt(images)
         m_loss = self.minimize(
             lambda: self._manifold_loss(images, rebuilt),

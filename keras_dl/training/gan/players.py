@@ -71,7 +71,7 @@ def check_network(name, network):
     return network
 
 
-def made(network, inputs, batch_size):
+def predict_batched(network, inputs, batch_size):
     """What a network makes of arrays, as arrays.
 
     As `predict`, which on PyTorch draws a random number, so that a picture
@@ -96,7 +96,7 @@ def check_weights(**weights):
             )
 
 
-def kept(*networks):
+def frozen_statistics(*networks):
     """A context in which networks' statistics stay as they are."""
     statistics = [w for one in networks for w in one.non_trainable_weights]
     if not statistics:
@@ -107,7 +107,7 @@ def kept(*networks):
 def regularization(network):
     """What layers of a network, called last, add to its loss.
 
-    A call inside a context such as `kept` is forgotten outside of it, and one
-    outside of it may not be known inside.
+    A call inside a context such as `frozen_statistics` is forgotten outside of
+    it, and one outside of it may not be known inside.
     """
     return sum(network.losses, start=0.0)

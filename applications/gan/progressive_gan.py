@@ -66,7 +66,13 @@ class ProgressiveGAN(StagedGAN):
         of the generators of the last steps: `use_ema` of Keras' optimizers.
     """
 
-    own = ("image_shape", "latent_dim", "base", "max_filters", "fade_images")
+    config_arguments = (
+        "image_shape",
+        "latent_dim",
+        "base",
+        "max_filters",
+        "fade_images",
+    )
 
     def __init__(
         self,
