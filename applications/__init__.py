@@ -16,6 +16,10 @@ from keras_dl.applications.gan import (
 )
 from keras_dl.applications.mlp import MLP
 from keras_dl.applications.pretrainer import Pretrainer
+from keras_dl.applications.sequence.encoders import (
+    LSTMEncoder,
+    TransformerEncoder,
+)
 from keras_dl.applications.sequence.language_model import LanguageModel
 from keras_dl.applications.sequence.seq2seq import Seq2Seq
 from keras_dl.applications.sequence.transformer import (
@@ -38,6 +42,7 @@ __all__ = [
     "WGANGP",
     "CycleGAN",
     "ImageNetPixels",
+    "LSTMEncoder",
     "LanguageModel",
     "Pix2Pix",
     "Pretrainer",
@@ -46,6 +51,7 @@ __all__ = [
     "StackGAN",
     "TaskModel",
     "Transformer",
+    "TransformerEncoder",
     "TransformerLanguageModel",
     "UnrolledGAN",
 ]

@@ -3,6 +3,7 @@
 `docs/methods.md` is the guide.
 """
 
+from keras_dl.models.backbone_encoder import BackboneEncoder
 from keras_dl.models.embedded import call_embedded, embed
 from keras_dl.models.encoder import Encoder
 from keras_dl.models.features import feature_paths, features, taps
@@ -11,6 +12,7 @@ from keras_dl.models.supervised_model import SupervisedModel
 from keras_dl.models.task import Task
 
 __all__ = [
+    "BackboneEncoder",
     "Encoder",
     "SupervisedModel",
     "Task",

@@ -141,3 +141,35 @@ def check_length(name, ids, limit):
             f"Texts must have at most max_sequence_length={limit} tokens. "
             f"Received: {name} of shape {tuple(ids.shape)}."
         )
+
+
+POOLINGS = ("first", "last", "mean", "max")
+
+
+def pool(sequence, real, pooling):
+    """One vector of each text, of those of its real tokens.
+
+    Args:
+        sequence: Tensor of shape `(batch, time, size)`.
+        real: Boolean mask, `(batch, time)`.
+        pooling: `"first"` or `"last"` real token, `"mean"` or `"max"`.
+
+    Returns:
+        Tensor of shape `(batch, size)`; of a text without real tokens the
+        first vector, or zeros.
+    """
+    if pooling in ("first", "last"):
+        steps = ops.arange(ops.shape(real)[1], dtype="int32")
+        if pooling == "first":
+            at = ops.argmax(real, axis=1)
+        else:
+            at = ops.max(ops.where(real, steps, 0), axis=1)
+        at = ops.cast(at, "int32")[:, None, None]
+        return ops.squeeze(ops.take_along_axis(sequence, at, axis=1), 1)
+    real = ops.expand_dims(real, -1)
+    if pooling == "mean":
+        total = ops.sum(ops.where(real, sequence, 0), axis=1)
+        count = ops.sum(ops.cast(real, sequence.dtype), axis=1)
+        return total / ops.maximum(count, 1)
+    lowest = ops.max(ops.where(real, sequence, -6e4), axis=1)
+    return ops.where(ops.any(real, axis=1), lowest, 0)
