@@ -3,14 +3,14 @@
 import keras
 
 from keras_dl.text.vocabularies.token_list import (
-    ListedVocabulary,
+    TokenListVocabulary,
     check_training_texts,
     most_frequent,
 )
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class CharacterVocabulary(ListedVocabulary):
+class CharacterVocabulary(TokenListVocabulary):
     """Vocabulary whose tokens are characters (Unicode code points).
 
     `decode(encode(text)) == text` for every text whose characters are known;

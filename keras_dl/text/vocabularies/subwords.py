@@ -6,7 +6,7 @@ import keras
 
 from keras_dl.checks import check_choice, check_integer
 from keras_dl.text.vocabularies.token_list import (
-    ListedVocabulary,
+    TokenListVocabulary,
     check_special_tokens,
     check_training_texts,
 )
@@ -19,7 +19,7 @@ _LONGEST_WORD = 1000
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class SubwordVocabulary(ListedVocabulary):
+class SubwordVocabulary(TokenListVocabulary):
     """Vocabulary whose tokens are frequent words and parts of rarer ones.
 
     The work is done by the package `tokenizers`; nothing is downloaded.

@@ -12,7 +12,7 @@ from keras_dl.text.vocabularies.vocabulary import (
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[START]", "[END]")
 
 
-class ListedVocabulary(Vocabulary):
+class TokenListVocabulary(Vocabulary):
     """Base of the vocabularies that know their tokens by a list.
 
     Args:

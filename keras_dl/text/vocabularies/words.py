@@ -8,7 +8,7 @@ import unicodedata
 import keras
 
 from keras_dl.text.vocabularies.token_list import (
-    ListedVocabulary,
+    TokenListVocabulary,
     check_training_texts,
     most_frequent,
 )
@@ -16,7 +16,7 @@ from keras_dl.text.vocabularies.vocabulary import check_text
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class WordVocabulary(ListedVocabulary):
+class WordVocabulary(TokenListVocabulary):
     r"""Vocabulary whose tokens are words and punctuation marks.
 
     A text is cut by a regular expression: by default a word is a run of
