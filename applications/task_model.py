@@ -70,9 +70,14 @@ class TaskModel(WritingModel, SupervisedModel):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.heads = _check_heads(heads)
-        for head in self._several():
+        for name, head in self._by_name().items():
             if not head.built:
-                head.attach(encoder)
+                # On PyTorch variables of one path share their gradient.
+                with (
+                    keras.name_scope(self.name),
+                    keras.name_scope(name or head.name),
+                ):
+                    head.attach(encoder)
         self.built = True
 
     @classmethod
@@ -242,6 +247,13 @@ class TaskModel(WritingModel, SupervisedModel):
         if not isinstance(self.heads, dict):
             return ask(self.heads)
         return {name: ask(head) for name, head in self.heads.items()}
+
+    def padding_mask(self, inputs):
+        """Which tokens are real: as the encoder reads them."""
+        own, _ = self._split(inputs)
+        if any(head.flattens for head in self._several()):
+            own = {name: _flat(x) for name, x in own.items()}
+        return self.encoder.read(own)["padding_mask"]
 
     def feature_paths(self):
         """Those of the encoder."""

@@ -44,6 +44,11 @@ class TokenModel(SupervisedModel):
         """`Perplexity`, padding left out."""
         return [Perplexity(ignore_class=self.pad_id)]
 
+    def padding_mask(self, inputs):
+        """Which tokens are real, those of the last of the inputs."""
+        several = isinstance(inputs, (list, tuple))
+        return ops.not_equal(inputs[-1] if several else inputs, self.pad_id)
+
     def check_loss(self, loss):
         check_takes_logits(loss)
 

@@ -8,6 +8,12 @@ from keras_dl.models.embedded import call_embedded, embed
 from keras_dl.models.encoder import Encoder
 from keras_dl.models.features import feature_paths, features, taps
 from keras_dl.models.paths import sublayer, sublayers
+from keras_dl.models.readings import (
+    WeightMask,
+    WeightReading,
+    variables_by_path,
+    weights_read,
+)
 from keras_dl.models.supervised_model import SupervisedModel
 from keras_dl.models.task import Task
 
@@ -16,6 +22,8 @@ __all__ = [
     "Encoder",
     "SupervisedModel",
     "Task",
+    "WeightMask",
+    "WeightReading",
     "call_embedded",
     "embed",
     "feature_paths",
@@ -23,4 +31,6 @@ __all__ = [
     "sublayer",
     "sublayers",
     "taps",
+    "variables_by_path",
+    "weights_read",
 ]

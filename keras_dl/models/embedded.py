@@ -94,10 +94,18 @@ def call_embedded(model, inputs, vectors, training=False):
 
 
 class vectors_in_place:
-    """A context in which a model's look-ups give these vectors, in order."""
+    """A context in which a model's look-ups give these vectors, in order.
 
-    def __init__(self, model, vectors):
+    Args:
+        model: The model.
+        vectors: List of tensors.
+        added: Whether they are added to what is looked up, which then gets
+            its gradient as always.
+    """
+
+    def __init__(self, model, vectors, added=False):
         self._left, self._count = list(vectors), len(vectors)
+        self._added = added
         self._tapped = tapped([(layer, self._give) for layer in _layers(model)])
 
     def __enter__(self):
@@ -113,7 +121,8 @@ class vectors_in_place:
             return call(*args, **kwargs)
         if not self._left:
             raise self._wrong("more")
-        return self._left.pop(0)
+        vectors = self._left.pop(0)
+        return call(*args, **kwargs) + vectors if self._added else vectors
 
     def _wrong(self, times):
         return ValueError(

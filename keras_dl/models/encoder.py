@@ -97,6 +97,10 @@ class Encoder(ConfiguredModel):
             real = ops.not_equal(inputs["token_ids"], self.pad_id)
         return {**inputs, "padding_mask": ops.cast(real, "bool")}
 
+    def padding_mask(self, inputs):
+        """Which tokens are real, `(batch, time)`."""
+        return self.read(inputs)["padding_mask"]
+
     def check_arrays(self, inputs):
         """Refuses arrays with ids that do not exist, and texts too long."""
         ids = self.read(inputs)["token_ids"]

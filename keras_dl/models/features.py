@@ -188,6 +188,30 @@ def embedding_paths(model):
     return tokens or found
 
 
+def padding_mask(model, inputs):
+    """Which tokens of the inputs of a model are real.
+
+    As the model's encoder reads them, as an input of that name says, or as an
+    embedding with `mask_zero` does.
+
+    Args:
+        model: A Keras layer or model.
+        inputs: Its inputs.
+
+    Returns:
+        A boolean tensor `(batch, time)`, or `None` if nothing says so.
+    """
+    if hasattr(model, "padding_mask"):
+        return model.padding_mask(inputs)
+    if isinstance(inputs, dict) and "padding_mask" in inputs:
+        return keras.ops.cast(inputs["padding_mask"], "bool")
+    for layer in sublayers(model).values():
+        if isinstance(layer, keras.layers.Embedding) and layer.mask_zero:
+            first = keras.tree.flatten(inputs)[0]
+            return keras.ops.not_equal(first, 0)
+    return None
+
+
 def is_attention(layer):
     """Whether a layer is an attention of several heads, ours or Keras'."""
     arguments = inspect.signature(layer.call).parameters

@@ -24,16 +24,12 @@ class Task:
         if getattr(self.model, "compiled", False):
             keras_names.require(self.model, "_compile_config")
             given = self.model._compile_config.config
-            loss = {"loss": self.model.loss}
-            weights = {"loss_weights": given.get("loss_weights")}
-            return (
-                loss
-                | weights
-                | {
-                    name: _copies(given.get(name))
-                    for name in ("metrics", "weighted_metrics")
-                }
-            )
+            return {
+                "loss": self.model.loss,
+                "loss_weights": given.get("loss_weights"),
+                "metrics": _copies(given.get("metrics")),
+                "weighted_metrics": _copies(given.get("weighted_metrics")),
+            }
         if hasattr(self.model, "default_loss"):
             return {
                 "loss": self.model.default_loss(),

@@ -8,14 +8,25 @@ from keras_dl.training.gan.image_pool import ImagePool
 from keras_dl.training.gan.image_to_image_gan import ImageToImageGAN
 from keras_dl.training.gan.mode_regularized_gan import ModeRegularizedGAN
 from keras_dl.training.gan.multi_generator_gan import MultiGeneratorGAN
+from keras_dl.training.supervised.loss_term import FeatureDistance, LossTerm
+from keras_dl.training.supervised.perturbation import (
+    InputNoise,
+    InputPerturbation,
+)
+from keras_dl.training.supervised.supervised_trainer import SupervisedTrainer
 
 __all__ = [
     "GAN",
     "CycleConsistentGAN",
+    "FeatureDistance",
     "ImagePool",
     "ImageToImageGAN",
+    "InputNoise",
+    "InputPerturbation",
+    "LossTerm",
     "ModeRegularizedGAN",
     "MultiGeneratorGAN",
     "NamedOptimizers",
+    "SupervisedTrainer",
     "Trainer",
 ]

@@ -3,6 +3,7 @@
 import keras
 
 from keras_dl import autodiff, backend
+from keras_dl.models import Task
 from keras_dl.training.engine.named_optimizers import NamedOptimizers
 from keras_dl.training.engine.step_checks import check_structure
 from keras_dl.training.engine.stepped_model import Compiled, SteppedModel
@@ -34,7 +35,14 @@ class Trainer(SteppedModel):
         name: Optional string.
         kwargs: Arguments of `keras.Model`.
 
+    **The network's task.** What the main network says that it trains on (see
+    `keras_dl.models.SupervisedModel`), or, of one that was compiled, what it
+    was compiled with, are the defaults of `compile`; `predict` and metrics get
+    its predictions, and only the variables that it trains are trained.
+
     Class attributes:
+        asks_network: Whether this is so; not where the network is a player
+            among others.
         expects: Optional tuple of names: what `training_step` expects of
             `data`, such as `("x", "y", "sample_weight?")`. A question mark
             allows the part to be missing. Other data is refused by name
@@ -84,6 +92,8 @@ class Trainer(SteppedModel):
     ```
     """
 
+    asks_network = True
+
     def __init__(self, network=None, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
         if network is not None and not isinstance(network, keras.Layer):
@@ -92,6 +102,7 @@ class Trainer(SteppedModel):
                 f"Received: {network!r}"
             )
         self.network = network
+        self._task = Task(network if self.asks_network else None)
 
     # What a subclass writes.
 
@@ -286,8 +297,79 @@ class Trainer(SteppedModel):
             ValueError: If there is a compiled loss, and no `y` for it.
         """
         if y is None and self.loss is not None:
-            check_structure(x, self.expects or ("x", "y"), type(self).__name__)
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
+            check_structure(
+                x, ("x", "y", "sample_weight?"), type(self).__name__
+            )
+        y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        return super().compute_loss(x, y, y_pred, weights, training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Updates the metrics, with the network's predictions."""
+        y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        predictions = self._task.predictions(y_pred)
+        return super().compute_metrics(x, y, predictions, weights)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`, with the network's check of arrays."""
+        self._task.check_arrays(x, y)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`, with the network's check of arrays."""
+        self._task.check_arrays(x, y)
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        """Predictions: what the network's task makes of its outputs."""
+        self._task.check_arrays(x)
+        return self._as_predictions(super().predict(x, *args, **kwargs))
+
+    def predict_on_batch(self, x):
+        """Predictions for a single batch; see `predict`."""
+        return self._as_predictions(super().predict_on_batch(x))
+
+    def _as_predictions(self, outputs):
+        return keras.tree.map_structure(
+            keras.ops.convert_to_numpy, self._task.predictions(outputs)
+        )
+
+    @property
+    def output_names(self):
+        """The network's, for the names of losses and metrics in logs."""
+        return self._task.model.output_names
+
+    @property
+    def trainable_variables(self):
+        """All that an optimizer may update: not what the network leaves out."""
+        return self._without(self._untrained(), super().trainable_variables)
+
+    @property
+    def trainable_weights(self):
+        """As `trainable_variables`."""
+        return self._without(self._untrained(), super().trainable_weights)
+
+    @property
+    def non_trainable_variables(self):
+        """All other variables."""
+        return self._without(self.trainable_variables, self.variables)
+
+    @property
+    def non_trainable_weights(self):
+        """All other weights."""
+        return self._without(self.trainable_weights, self.weights)
+
+    def _untrained(self):
+        """Variables that no optimizer updates, whatever they say."""
+        if self._task.model is None:
+            return []
+        return self._without(
+            self._task.trained_variables(), self._task.model.variables
+        )
+
+    @staticmethod
+    def _without(some, variables):
+        ids = set(map(id, some))
+        return [v for v in variables if id(v) not in ids]
 
     def compile(
         self,
@@ -313,12 +395,17 @@ class Trainer(SteppedModel):
             auto_scale_loss: Whether to wrap each optimizer in a
                 `LossScaleOptimizer` if a layer computes in float16.
         """
+        if loss is not None:
+            self._task.check_loss(loss)
+        given = {
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
         super().compile(
             optimizer=self._as_optimizer(optimizer, auto_scale_loss),
-            loss=loss,
-            loss_weights=loss_weights,
-            metrics=metrics,
-            weighted_metrics=weighted_metrics,
+            **self._with_defaults(given),
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
@@ -326,6 +413,18 @@ class Trainer(SteppedModel):
         )
         self._compiled = Compiled(jit_compile)
         self._count_as_built()
+
+    def _with_defaults(self, given):
+        """Arguments of `compile`, with the network's own where none are."""
+        own = self._task.compile_arguments()
+        if given["loss"] is None:
+            given = {**given, "loss": own.get("loss")}
+            if given["loss_weights"] is None:
+                given["loss_weights"] = own.get("loss_weights")
+        if given["metrics"] is None and given["weighted_metrics"] is None:
+            for name in ("metrics", "weighted_metrics"):
+                given[name] = own.get(name)
+        return given
 
     def _as_optimizer(self, optimizer, auto_scale_loss):
         if optimizer is None:

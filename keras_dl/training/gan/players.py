@@ -19,6 +19,7 @@ class PlayersTrainer(Trainer):
             saved as Keras objects.
     """
 
+    asks_network = False
     players = ()
     parts = ()
 

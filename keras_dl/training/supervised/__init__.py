@@ -1,0 +1,1 @@
+"""Training of one model: its task, terms, teachers, readings, perturbation."""

@@ -1,0 +1,263 @@
+"""Terms of a loss: what a model is to learn beside its task."""
+
+import collections.abc
+import dataclasses
+
+import keras
+from keras import ops
+
+from keras_dl.checks import check_choice
+from keras_dl.models.features import OUTPUTS
+
+
+@dataclasses.dataclass
+class Glimpse:
+    """What one forward pass of a model left.
+
+    Attributes:
+        outputs: What the model returned.
+        features: Mapping of the paths that terms asked for and tensors, in
+            float32 where they were computed in half precision.
+    """
+
+    outputs: object
+    features: collections.abc.Mapping
+
+
+@dataclasses.dataclass
+class SupervisedBatch:
+    """What a term of the loss sees of a step.
+
+    Attributes:
+        x, y, sample_weight: The data; `None` where there is none.
+        student: `Glimpse` of the model that trains: `outputs`, `features`.
+        teachers: `Glimpse`s of the teachers, constants.
+        mask: Boolean `(batch, time)`, true for real tokens, or `None`.
+        training: Whether this is a step of training.
+    """
+
+    x: object
+    y: object
+    sample_weight: object
+    student: Glimpse
+    teachers: list
+    mask: object
+    training: bool
+
+    @property
+    def teacher(self):
+        """The first teacher's `Glimpse`."""
+        return self.teachers[0]
+
+
+class LossTerm(keras.Layer):
+    """A part of the loss, beside the task's: the base of all terms.
+
+        loss = task_weight * loss of the task + sum_k weight_k term_k
+
+    A subclass says in `student_features` and `teacher_features` what it wants
+    to see of the models (paths: see `keras_dl.models.taps`), and writes `loss`.
+    Whatever the number of terms, a step calls the model and each teacher once.
+    Layers that a term makes in `__init__` train with the model, and are left
+    behind with the trainer.
+
+    Args:
+        weight: Factor, a number of at least 0.
+        student_features: Paths of features of the model.
+        teacher_features: Paths of features of the teacher.
+        **kwargs: Arguments of `keras.Layer`; the term is logged under `name`.
+
+    Raises:
+        ValueError: If `weight` is below 0.
+
+    Example: hidden states that are to stay small.
+
+    >>> class SmallStates(keras_dl.training.LossTerm):
+    ...     def __init__(self, **kwargs):
+    ...         super().__init__(student_features=["hidden"], **kwargs)
+    ...
+    ...     def loss(self, batch):
+    ...         states = batch.student.features["hidden"]
+    ...         return ops.mean(ops.square(states), axis=-1)
+    >>> model = keras.Sequential(
+    ...     [keras.Input((3,)), keras.layers.Dense(4, name="hidden"),
+    ...      keras.layers.Dense(1)]
+    ... )
+    >>> trainer = keras_dl.training.SupervisedTrainer(
+    ...     model, terms=[SmallStates(weight=0.1, name="states")]
+    ... )
+    >>> trainer.compile("sgd", loss="mse")
+    >>> history = trainer.fit(np.ones((4, 3)), np.ones((4, 1)), verbose=0)
+    >>> sorted(history.history)
+    ['loss', 'states', 'task_loss']
+    """
+
+    def __init__(
+        self, weight=1.0, student_features=(), teacher_features=(), **kwargs
+    ):
+        super().__init__(**kwargs)
+        if not weight >= 0:
+            raise ValueError(
+                f"`weight` must be at least 0. Received: weight={weight!r}."
+            )
+        self.weight = weight
+        self.student_features = _paths("student_features", student_features)
+        self.teacher_features = _paths("teacher_features", teacher_features)
+        self.built = True  # Its layers are built when they are first called.
+
+    def loss(self, batch):
+        """The term's value.
+
+        Args:
+            batch: A `SupervisedBatch`.
+
+        Returns:
+            A scalar; or losses of the examples, `(batch,)`, of which the mean
+            is taken, with sample weights as in Keras' losses.
+        """
+        raise NotImplementedError
+
+    def check(self, trainer):
+        """Says before the first step why a trainer cannot have this term."""
+        if self.teacher_features and not trainer.teachers:
+            raise ValueError(
+                f"The term {self.name!r} needs a teacher: give `teachers`."
+            )
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight}
+
+
+DISTANCES = ("mse", "mae", "cosine")
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class FeatureDistance(LossTerm):
+    """How far features of the model are from those of a teacher.
+
+        mse      mean_d (P s - t)_d^2
+        mae      mean_d |P s - t|_d
+        cosine   1 - cos(P s, t)
+
+    over the last axis, and their mean over the others, of real tokens alone
+    where there is a mask. `P` is a matrix, or the identity. This is the loss
+    of hints (FitNets), and of hidden states (TinyBERT, with `projection`).
+
+    Args:
+        student: Path of the feature of the model; see `keras_dl.models.taps`.
+            `"outputs"` is what the model returns.
+        teacher: Path of the feature of the teacher; the same by default.
+        distance: `"mse"`, `"mae"` or `"cosine"`.
+        projection: Whether to learn a matrix `P` that makes the student's
+            vectors as long as the teacher's.
+        of_teacher: Number of the teacher.
+        **kwargs: Arguments of `LossTerm`: `weight`, `name`.
+
+    Raises:
+        ValueError: If the shapes do not fit, before the first step.
+
+    Example: see `keras_dl.training.SupervisedTrainer`.
+
+    Reference:
+        Romero et al., "FitNets: hints for thin deep nets", 2015; Jiao et al.,
+        "TinyBERT: distilling BERT for natural language understanding", 2020.
+    """
+
+    def __init__(
+        self,
+        student=OUTPUTS,
+        teacher=None,
+        distance="mse",
+        projection=False,
+        of_teacher=0,
+        **kwargs,
+    ):
+        teacher = student if teacher is None else teacher
+        super().__init__(
+            student_features=[student], teacher_features=[teacher], **kwargs
+        )
+        self.student, self.teacher = student, teacher
+        self.distance = check_choice("distance", distance, DISTANCES)
+        self.projection = projection
+        self.of_teacher = of_teacher
+        self.matrix = None
+
+    def check(self, trainer):
+        super().check(trainer)
+        if not 0 <= self.of_teacher < len(trainer.teachers):
+            raise ValueError(
+                f"`of_teacher` of {self.name!r} must name one of "
+                f"{len(trainer.teachers)} teachers, from 0. Received: "
+                f"of_teacher={self.of_teacher}."
+            )
+
+    def loss(self, batch):
+        s = batch.student.features[self.student]
+        t = batch.teachers[self.of_teacher].features[self.teacher]
+        if self.projection:
+            if self.matrix is None:
+                self.matrix = keras.layers.Dense(
+                    t.shape[-1], use_bias=False, dtype="float32", name="matrix"
+                )
+            s = self.matrix(s)
+        if _static(s) != _static(t):
+            raise ValueError(
+                f"{self.name!r} compares the student's {self.student!r} of "
+                f"shape {_static(s)} with the teacher's {self.teacher!r} of "
+                f"shape {_static(t)}: they must be alike"
+                + (" up to the last axis." if self.projection else ".")
+            )
+        return masked_mean(self._distance(s, t), batch.mask)
+
+    def _distance(self, s, t):
+        if self.distance == "mse":
+            return ops.mean(ops.square(s - t), axis=-1)
+        if self.distance == "mae":
+            return ops.mean(ops.abs(s - t), axis=-1)
+        both = ops.normalize(s, axis=-1) * ops.normalize(t, axis=-1)
+        return 1.0 - ops.sum(both, axis=-1)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "student": self.student,
+            "teacher": self.teacher,
+            "distance": self.distance,
+            "projection": self.projection,
+            "of_teacher": self.of_teacher,
+        }
+
+
+def masked_mean(values, mask=None):
+    """The mean of each example, of its real tokens alone.
+
+    Args:
+        values: Tensor of shape `(batch, ...)`.
+        mask: Boolean `(batch, time)`, or `None`. It counts where `values` have
+            the axis of time: of the second axis of the same length.
+
+    Returns:
+        Tensor of shape `(batch,)`.
+    """
+    axes = tuple(range(1, len(values.shape)))
+    if not axes:
+        return values
+    if mask is None or values.shape[1] != mask.shape[1]:
+        return ops.mean(values, axis=axes)
+    rest = [1] * (len(values.shape) - 2)
+    real = ops.reshape(mask, (*ops.shape(mask)[:2], *rest))
+    values = ops.where(real, values, 0.0)
+    real = ops.cast(ops.broadcast_to(real, ops.shape(values)), values.dtype)
+    return ops.sum(values, axes) / ops.maximum(ops.sum(real, axes), 1.0)
+
+
+def _static(x):
+    return tuple(x.shape)[1:]
+
+
+def _paths(name, paths):
+    if isinstance(paths, str) or not all(isinstance(p, str) for p in paths):
+        raise ValueError(
+            f"`{name}` must be a list of paths. Received: {name}={paths!r}."
+        )
+    return tuple(paths)

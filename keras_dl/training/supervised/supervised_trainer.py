@@ -1,0 +1,494 @@
+"""`SupervisedTrainer`: a model's task, and whatever else it is to learn."""
+
+import contextlib
+
+import keras
+from keras import ops, tree
+
+from keras_dl import backend
+from keras_dl.autodiff import substitute
+from keras_dl.models import embed, taps
+from keras_dl.models.embedded import vectors_in_place
+from keras_dl.models.features import OUTPUTS, padding_mask
+from keras_dl.models.readings import WeightReading, finish, weights_read
+from keras_dl.training.engine.trainer import Trainer
+from keras_dl.training.supervised.loss_term import (
+    Glimpse,
+    LossTerm,
+    SupervisedBatch,
+)
+from keras_dl.training.supervised.perturbation import InputPerturbation
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class SupervisedTrainer(Trainer):
+    """Trains any model on its task, with further terms, at one go.
+
+        w' = readings(w);  x' = perturbation(x)
+        loss = task_weight * task(model(x'; w'), y)
+               + sum_k weight_k term_k(model, teachers)
+
+    What is shipped is the model. The trainer, with its terms, teachers and
+    readings, is thrown away when it has done its work, or exchanged for
+    another one: methods compose, at once and one after the other. With none
+    of them this is Keras' own `fit` of the model.
+
+    **The model** says itself what it trains on: as it was compiled, or by
+    `default_loss` and so on (`keras_dl.models.SupervisedModel`, and so all of
+    `keras_dl.applications`); or `compile(loss=..., metrics=...)` says it here.
+    `predict` and `evaluate` are the model's, with the readings of its weights.
+
+    **Passes.** A step calls the model once and each teacher once, whatever
+    the number of terms. A perturbation that differentiates the loss calls the
+    model for itself.
+
+    **Teachers** are constants, down to their batch statistics and seeds; they
+    see inputs as they are, in inference mode.
+
+    **Logs.** `loss` is the sum; with terms, `task_loss` is the task's, and each
+    term is logged under its name before its weight is applied. Metrics are the
+    model's.
+
+    **Masks, sample weights, precision.** As in Keras' `fit`. Terms see real
+    tokens alone, and features in float32.
+
+    **Saving.** `trainer.save` keeps all, and
+    `keras.callbacks.BackupAndRestore` goes on as if nothing had happened.
+    `trainer.finish()` bakes the readings into the model and returns it.
+
+    Args:
+        model: The Keras model to train.
+        terms: List of `LossTerm`s.
+        teachers: A Keras model, or a list of them.
+        perturbation: An `InputPerturbation`, or `None`.
+        readings: List of `keras_dl.models.WeightReading`s, innermost first.
+        task_weight: Factor of the task's own loss; with 0 there need be none.
+        **kwargs: Arguments of `Trainer`.
+
+    Raises:
+        TypeError: If an argument is of another kind.
+        ValueError: If two terms have one name, a term needs a teacher that
+            there is not, or, before the first step, a feature that a model
+            lacks.
+
+    Example: hidden states of a smaller BERT pulled to those of a larger one.
+
+    >>> def make(hidden_dim):
+    ...     encoder = keras_dl.applications.BERT(30, 2, hidden_dim, 2, 32)
+    ...     head = keras_dl.heads.Classification(2)
+    ...     return keras_dl.applications.TaskModel(encoder, head)
+    >>> student, teacher = make(8), make(16)
+    >>> trainer = SupervisedTrainer(
+    ...     student,
+    ...     teachers=teacher,
+    ...     terms=[
+    ...         keras_dl.training.FeatureDistance(
+    ...             "hidden_states/2", projection=True, name="states"
+    ...         ),
+    ...         keras_dl.training.FeatureDistance("outputs", weight=0.5),
+    ...     ],
+    ... )
+    >>> trainer.compile(keras.optimizers.AdamW(1e-3))
+    >>> ids, labels = np.array([[2, 5, 3], [2, 6, 3]]), np.array([0, 1])
+    >>> history = trainer.fit(ids, labels, verbose=0)
+    >>> sorted(history.history)
+    ['accuracy', 'feature_distance', 'loss', 'states', 'task_loss']
+    """
+
+    expects = ("x", "y?", "sample_weight?")
+
+    def __init__(
+        self,
+        model,
+        terms=(),
+        teachers=(),
+        perturbation=None,
+        readings=(),
+        task_weight=1.0,
+        name=None,
+        **kwargs,
+    ):
+        super().__init__(_checked("model", model, keras.Layer), name, **kwargs)
+        teachers = _several(teachers)
+        self.teachers = [_checked("teachers", t, keras.Layer) for t in teachers]
+        self.terms = [_checked("terms", t, LossTerm) for t in _several(terms)]
+        self.readings = [
+            _checked("readings", r, WeightReading) for r in _several(readings)
+        ]
+        if perturbation is not None:
+            _checked("perturbation", perturbation, InputPerturbation)
+        self.perturbation = perturbation
+        if not task_weight >= 0:
+            raise ValueError(
+                "`task_weight` must be at least 0. Received: "
+                f"task_weight={task_weight!r}."
+            )
+        self.task_weight = task_weight
+        _check_names([term.name for term in self.terms])
+        for term in self.terms:
+            term.check(self)
+        self._specs = None
+        if model.built:
+            self._attach()
+
+    @property
+    def model(self):
+        """The model that trains."""
+        return self.network
+
+    def finish(self):
+        """Bakes the readings into the model's weights.
+
+        Returns:
+            The model.
+        """
+        finish(self.readings)
+        return self.network
+
+    # What is made before the first step.
+
+    def _attach(self):
+        """Whatever needs the variables and the parts of a built model."""
+        for reading in self.readings:
+            reading.attach(self.network)
+        for paths, model in self._glimpsed():
+            with taps(model, paths):
+                pass  # Unknown paths are refused here.
+
+    def _glimpsed(self):
+        """Pairs of paths and the models that they are looked for in."""
+        yield self._paths("student_features"), self.network
+        for teacher in self.teachers:
+            if teacher.built:
+                yield self._paths("teacher_features"), teacher
+
+    def _paths(self, kind):
+        paths = [path for term in self.terms for path in getattr(term, kind)]
+        return list(dict.fromkeys(paths))
+
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        if self._specs is None:
+            if data_batch is None:
+                data_batch = _first_batch(iterator)
+            self._build_for(tree.map_structure(_spec, data_batch))
+        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+
+    def _build_for(self, specs):
+        """Builds the model, and the layers of terms, for data like these."""
+        built = self.network.built
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(specs)
+        needed = self.terms or not built
+        if needed:
+            for model in (self.network, *self.teachers):
+                if not model.built:
+                    _Symbolic(lambda x, model=model: model(x)).run(x)
+        if not built:
+            self._attach()
+        if self.terms:
+
+            def look(x, y=None, sample_weight=None):
+                batch = self._look(x, y, sample_weight, x, None, False)
+                return [term.loss(batch) for term in self.terms]
+
+            _Symbolic(look).run(x, y, sample_weight)
+        self._specs = specs
+
+    def get_build_config(self):
+        """The shapes of the data, for which terms are built again."""
+        return {
+            "data": tree.map_structure(
+                lambda t: {"shape": list(t.shape), "dtype": t.dtype},
+                self._specs,
+            )
+        }
+
+    def build_from_config(self, config):
+        if config.get("data") is not None:
+            self._build_for(_specs_of(config["data"]))
+            self._count_as_built()
+
+    # Steps.
+
+    def training_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        perturbed, shift = self._perturbed(x, y, sample_weight)
+        teachers = self._teach(x)
+
+        def loss_fn():
+            with weights_read(self.readings):
+                batch = self._look(
+                    perturbed, y, sample_weight, x, shift, True, teachers
+                )
+                loss, logs = self._total(batch)
+            return loss, (batch.student.outputs, logs)
+
+        loss, (outputs, logs) = self.minimize(loss_fn, has_aux=True)
+        for reading in self.readings:
+            reading.after_update()
+        metrics = self.compute_metrics(x, y, outputs, sample_weight)
+        return {"loss": loss, **logs, **metrics}
+
+    def evaluation_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        with weights_read(self.readings):
+            batch = self._look(
+                x, y, sample_weight, x, None, False, self._teach(x)
+            )
+            loss, logs = self._total(batch)
+        outputs = batch.student.outputs
+        metrics = self.compute_metrics(x, y, outputs, sample_weight)
+        return {"loss": loss, **logs, **metrics}
+
+    def call(self, inputs, training=None):
+        """Runs the model, its weights as they are read."""
+        with weights_read(self.readings):
+            return backend.run_network(self.network, inputs, training=training)
+
+    def _look(self, x, y, sample_weight, clean, shift, training, teachers=None):
+        """The student's one pass, as terms see it."""
+        student = self._glimpse(
+            self.network,
+            x,
+            self._paths("student_features"),
+            training,
+            shift,
+        )
+        return SupervisedBatch(
+            clean,
+            y,
+            sample_weight,
+            student,
+            self._teach(clean) if teachers is None else teachers,
+            padding_mask(self.network, clean) if self.terms else None,
+            training,
+        )
+
+    def _glimpse(self, model, x, paths, training, shift=None):
+        with contextlib.ExitStack() as stack:
+            if shift is not None:
+                shift = shift if isinstance(shift, list) else [shift]
+                stack.enter_context(vectors_in_place(model, shift, added=True))
+            inside = [path for path in paths if path != OUTPUTS]
+            found = {}
+            if inside:
+                found = stack.enter_context(taps(model, inside))
+            outputs = backend.run_network(model, x, training=training)
+        features = {path: _in_full(found[path]) for path in inside}
+        if OUTPUTS in paths:
+            features[OUTPUTS] = _in_full(outputs)
+        return Glimpse(outputs, features)
+
+    def _teach(self, x):
+        """What the teachers make of the inputs: constants."""
+        paths = self._paths("teacher_features")
+        found = []
+        for teacher in self.teachers:
+            with _untouched(teacher):
+                glimpse = self._glimpse(teacher, x, paths, False)
+            found.append(
+                Glimpse(*map(_constant, (glimpse.outputs, glimpse.features)))
+            )
+        return found
+
+    def _total(self, batch):
+        """The weighted sum, and what goes to the logs beside it."""
+        if not self.terms and self.task_weight == 1:
+            return self._task_loss(batch), {}
+        logs, total = {}, 0.0
+        if self.task_weight:
+            logs["task_loss"] = self._task_loss(batch)
+            total = self.task_weight * logs["task_loss"]
+        for term in self.terms:
+            value = _mean(term.loss(batch), batch.sample_weight)
+            logs[term.name] = value
+            total = total + term.weight * value
+        return total, logs
+
+    def _task_loss(self, batch):
+        return self.compute_loss(
+            batch.x,
+            batch.y,
+            batch.student.outputs,
+            batch.sample_weight,
+            training=batch.training,
+        )
+
+    def _perturbed(self, x, y, sample_weight):
+        """The inputs that the model trains on, and what to add to vectors."""
+        perturbation = self.perturbation
+        if perturbation is None:
+            return x, None
+
+        def task(inputs, shift):
+            with _untouched(self.network), weights_read(self.readings):
+                glimpse = self._glimpse(self.network, inputs, [], True, shift)
+                return self.compute_loss(
+                    x, y, glimpse.outputs, sample_weight, training=True
+                )
+
+        if perturbation.on == "inputs":
+            changed = perturbation.perturb(x, lambda inputs: task(inputs, None))
+            return _constant(changed), None
+        with weights_read(self.readings):
+            vectors = embed(self.network, x)
+
+        def shift_to(changed):
+            return tree.map_structure(ops.subtract, changed, vectors)
+
+        changed = perturbation.perturb(
+            vectors, lambda changed: task(x, shift_to(changed))
+        )
+        return x, _constant(shift_to(changed))
+
+    # What Keras asks of a model.
+
+    @property
+    def losses(self):
+        """Those of the model and of the terms; a teacher has none."""
+        parts = [self.network, *self.terms]
+        return [loss for part in parts for loss in part.losses]
+
+    def compile(self, optimizer="adam", loss=None, **kwargs):
+        """As `Trainer.compile`; what is left out is the model's own.
+
+        Raises:
+            ValueError: If neither this nor the model says what the loss is.
+        """
+        super().compile(optimizer, loss, **kwargs)
+        if self.loss is None and self.task_weight:
+            raise ValueError(
+                f"`loss` must be given: {self.network.name!r} was not "
+                "compiled, and has no `default_loss`. With `task_weight=0` "
+                "terms alone make up the loss. Received: loss=None."
+            )
+
+    def optimizer_variables(self, name=None):
+        """All that trains: of the model, of terms and of readings."""
+        return self.trainable_variables
+
+    def _untrained(self):
+        """The variables of teachers, whatever they say of themselves."""
+        return [
+            *super()._untrained(),
+            *(v for teacher in self.teachers for v in teacher.variables),
+        ]
+
+    def get_config(self):
+        config = super().get_config()
+        del config["network"]
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **config,
+            "model": serialize(self.network),
+            "terms": [serialize(term) for term in self.terms],
+            "teachers": [serialize(teacher) for teacher in self.teachers],
+            "perturbation": serialize(self.perturbation),
+            "readings": [serialize(reading) for reading in self.readings],
+            "task_weight": self.task_weight,
+        }
+
+
+class _Symbolic(keras.Operation):
+    """A function run on symbolic tensors, for what it builds."""
+
+    def __init__(self, function):
+        super().__init__(name="look")
+        self._function, self._error = function, None
+
+    def call(self, *args):
+        try:
+            return self._function(*args)
+        except ValueError as error:
+            self._error = error
+            raise
+
+    def run(self, *args):
+        """Runs it; what the function says is wrong is all that is said."""
+        try:
+            self(*args)
+        except Exception as error:
+            raise (self._error or error) from None
+
+
+def _untouched(model):
+    """A context after which statistics and seeds are what they were."""
+    state = model.non_trainable_variables
+    if not state:
+        return contextlib.nullcontext()
+    return substitute(state, map(ops.convert_to_tensor, state))
+
+
+def _constant(structure):
+    return tree.map_structure(
+        lambda t: None if t is None else ops.stop_gradient(t), structure
+    )
+
+
+def _in_full(structure):
+    """Tensors of half precision in float32."""
+
+    def cast(x):
+        kind = keras.backend.standardize_dtype(x.dtype)
+        return ops.cast(x, "float32") if kind in _HALVES else x
+
+    return tree.map_structure(cast, structure)
+
+
+_HALVES = ("float16", "bfloat16")
+
+
+def _mean(value, sample_weight):
+    """The mean over the batch, with the weights of examples if there are."""
+    if not len(value.shape):
+        return value
+    if sample_weight is not None and not isinstance(sample_weight, dict):
+        weights = ops.cast(sample_weight, value.dtype)
+        weights = ops.reshape(weights, (ops.shape(value)[0], -1))
+        value = value * ops.mean(weights, axis=1)
+    return ops.mean(value)
+
+
+def _spec(value):
+    if value is None:
+        return None
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    return keras.KerasTensor(tuple(value.shape), dtype)
+
+
+def _specs_of(config):
+    """Symbolic tensors from what `get_build_config` wrote of them."""
+    if config is None:
+        return None
+    if isinstance(config, dict) and set(config) == {"shape", "dtype"}:
+        return keras.KerasTensor(tuple(config["shape"]), config["dtype"])
+    if isinstance(config, dict):
+        return {name: _specs_of(part) for name, part in config.items()}
+    return tuple(map(_specs_of, config))
+
+
+def _first_batch(iterator):
+    for _, _, data in iterator:
+        return data[0] if isinstance(data, (list, tuple)) else next(data)
+
+
+def _several(value):
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _checked(name, value, kind):
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"`{name}` must hold instances of {kind.__name__}. Received: "
+            f"{value!r}."
+        )
+    return value
+
+
+def _check_names(names):
+    taken = [name for name in names if names.count(name) > 1]
+    taken += [name for name in names if name in ("loss", "task_loss")]
+    if taken:
+        raise ValueError(
+            "Each term must have a `name` of its own, other than 'loss' and "
+            f"'task_loss'. Received: {names}."
+        )
