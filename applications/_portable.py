@@ -2,9 +2,14 @@
 
 import keras
 
+from keras_dl.models.quantized import QuantizableModel
 
-class PortableModel(keras.Model):
-    """A `keras.Model` whose file does not bind another backend to XLA."""
+
+class PortableModel(QuantizableModel):
+    """A `keras.Model` whose file does not bind another backend to XLA.
+
+    And which says of the layers that are quantized that they are.
+    """
 
     def compile_from_config(self, config):
         """Compiles as the model was compiled when it was saved."""

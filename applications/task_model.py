@@ -72,6 +72,7 @@ class TaskModel(WritingModel, PortableModel):
             if not head.built:
                 head.attach(encoder)
         self.built = True
+        self._quantize_as_saved()
 
     @classmethod
     def from_hugging_face(cls, folder, **changes):

@@ -31,6 +31,7 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "models",
     "optimizers",
     "run_network",
     "substitute",
