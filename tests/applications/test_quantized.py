@@ -175,6 +175,16 @@ def test_modes_and_their_configs(config, tmp_path):
     assert first.quantization_config.get_config() == config.get_config()
 
 
+@pytest.mark.compiled
+def test_half_precision():
+    encoder = bert(dtype="mixed_bfloat16")
+    model = TaskModel(encoder, heads.MaskedTokens(dtype="mixed_bfloat16"))
+    before = numpy(model(IDS))[0]
+    model.quantize("int8")
+    after = numpy(model(IDS))[0]
+    np.testing.assert_allclose(after, before, atol=0.1 * np.abs(before).max())
+
+
 def test_float8_with_a_history_of_its_own(tmp_path):
     model, x = MLP((8,), num_outputs=3), normal(2, 4)
     model(x)
