@@ -79,6 +79,7 @@ class TaskModel(WritingModel, SupervisedModel):
                 ):
                     head.attach(encoder)
         self.built = True
+        self._change_as_saved()
 
     @classmethod
     def from_hugging_face(cls, folder, **changes):

@@ -15,7 +15,8 @@ def parameters(kind):
     for of in (kind, *kind.__bases__):
         if of not in (keras.Layer, keras.Model):
             found |= inspect.signature(of.__init__).parameters
-    for name in ("self", "args", "kwargs"):
+    # What a config says of quantized layers: applications/test_quantized.py.
+    for name in ("self", "args", "kwargs", "quantization"):
         found.pop(name, None)
     return found
 

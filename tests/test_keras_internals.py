@@ -114,6 +114,14 @@ NAMES = {
         functional,
         "the nodes of a functional model: AttributeError",
     ),
+    "_post_build": (
+        sequential,
+        "models are quantized as their files say: `require`",
+    ),
+    "_post_quantize": (
+        sequential,
+        "models are quantized as their files say: AttributeError",
+    ),
     "_remat_mode": (
         layers.Identity,
         "layers that are computed again are called in full: AttributeError",

@@ -265,6 +265,11 @@ def encoder_tensors(encoder, family, pooler=None):
 
 def layer_tensors(name, layer):
     """The tensors of a dense layer, a normalization or an embedding."""
+    if layer.quantization_mode:
+        raise ValueError(
+            "Hugging Face's files hold floats. Received: a model whose layer "
+            f"{layer.path!r} is quantized to {layer.quantization_mode}."
+        )
     return [
         Tensor(f"{name}.{_VARIABLES[variable.name]}", variable)
         for variable in layer.weights

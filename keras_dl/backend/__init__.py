@@ -46,6 +46,7 @@ lstm = _adapted("lstm")
 normalize_batch = _adapted("normalize_batch")
 normalize_instances = _adapted("normalize_instances")
 pad = _adapted("pad")
+records_gradients = _adapted("records_gradients")
 recurrent_kernel_pays = _adapted("recurrent_kernel_pays")
 restore_on_error = _adapted("restore_on_error")
 run_if = _adapted("run_if")
@@ -81,6 +82,7 @@ __all__ = [
     "normalize_batch",
     "normalize_instances",
     "pad",
+    "records_gradients",
     "recurrent_kernel_pays",
     "restore_on_error",
     "run_if",

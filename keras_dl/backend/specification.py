@@ -140,6 +140,11 @@ def recurrent_kernel_pays(x, weights):
     return True
 
 
+def records_gradients():
+    """Whether gradients are recorded that `lstm` and `gru` do not have."""
+    return False
+
+
 # Products and look-ups.
 
 

@@ -29,6 +29,7 @@ run_network = torch_networks.run
 lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
 recurrent_kernel_pays = torch_recurrent.pays
+records_gradients = torch_recurrent.records_gradients
 convolve = torch_images.convolve
 convolve_back = torch_images.convolve_back
 normalize_batch = torch_images.normalize_batch

@@ -21,13 +21,19 @@ def pays(x, weights):
     """
     if x.device.type != "cpu":
         return True
-    if torch.is_grad_enabled() and get_proxy_mode() is not None:
-        return False  # A graph has no place for the kernel's workspace.
     size = sum(w.numel() for w in weights)
     batch, steps = x.shape[:2]
     if torch.is_grad_enabled():
         return size < _IN_CACHE or steps >= (12 if batch > 1 else 24)
     return steps * _WEIGHTS_PER_STEP > size
+
+
+def records_gradients():
+    """Whether a graph is recorded, with derivatives of what is computed.
+
+    It has no place for the workspace of oneDNN's kernels.
+    """
+    return torch.is_grad_enabled() and get_proxy_mode() is not None
 
 
 def lstm(x, states, kernel, recurrent_kernel, bias, mask, training):

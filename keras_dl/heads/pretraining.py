@@ -41,8 +41,14 @@ class TiedHead(Head):
         return norm
 
     def _logits(self, x, encoder):
-        tied = ops.cast(encoder.token_embedding.embeddings, x.dtype)
-        bias = ops.cast(self.bias, x.dtype)
+        embedding, bias = encoder.token_embedding, ops.cast(self.bias, x.dtype)
+        if embedding.quantization_mode:
+            # Only the layer knows what its numbers mean. Called in full it
+            # would warn of the mask that `x` may carry.
+            x = ops.cast(x, embedding.compute_dtype)
+            logits = embedding.quantized_call(x, reverse=True)
+            return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
+        tied = ops.cast(embedding.embeddings, x.dtype)
         logits = backend.linear(x, ops.transpose(tied), bias)
         return ops.cast(logits, "float32")
 

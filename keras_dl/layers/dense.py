@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from keras_dl import backend
+from keras_dl.layers.stands_in import StandsIn
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class Dense(keras.layers.Dense):
+class Dense(StandsIn, keras.layers.Dense):
     """Keras' dense layer, as one product of matrices.
 
         y = activation(x W + b)
@@ -16,8 +17,8 @@ class Dense(keras.layers.Dense):
     writes all of it once more; there this layer uses `torch.addmm`, as
     `torch.nn.Linear` does. On JAX, inputs of more than two axes are made
     matrices first, of which XLA makes faster products on CPU. Arguments,
-    variables, weight files and low-rank updates (`enable_lora`) are Keras'
-    own; but Keras quantizes no class that extends its own.
+    variables, weight files, low-rank updates (`enable_lora`) and `quantize`
+    are Keras' own. Quantized, it runs Keras' code.
 
     **Shapes.** `(..., inputs)` to `(..., units)`.
 

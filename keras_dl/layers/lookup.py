@@ -8,7 +8,9 @@ def looked_up(embedding, ids, size):
     """The vectors of ids, and NaN for ids that are not from 0 to `size - 1`."""
     ids = ops.cast(ids, "int32")
     inside = in_range(ids, size)
-    return nan_unless(inside, embedding(ops.where(inside, ids, 0)))
+    x = embedding(ops.where(inside, ids, 0))
+    # Quantized inside another layer, Keras' may give float32 on TensorFlow.
+    return nan_unless(inside, ops.cast(x, embedding.compute_dtype))
 
 
 def in_range(ids, size):

@@ -14,11 +14,14 @@ from keras_dl.models.readings import (
     variables_by_path,
     weights_read,
 )
+from keras_dl.models.replacement import replace_layer
+from keras_dl.models.serialization import ConfiguredModel
 from keras_dl.models.supervised_model import SupervisedModel
 from keras_dl.models.task import Task
 
 __all__ = [
     "BackboneEncoder",
+    "ConfiguredModel",
     "Encoder",
     "SupervisedModel",
     "Task",
@@ -28,6 +31,7 @@ __all__ = [
     "embed",
     "feature_paths",
     "features",
+    "replace_layer",
     "sublayer",
     "sublayers",
     "taps",

@@ -5,17 +5,19 @@ import difflib
 import keras
 
 
-def sublayers(model):
+def sublayers(model, by_place=False):
     """All sublayers of a model by their paths.
 
     A path is made of names, divided by "/". In a functional or sequential
     model a sublayer is called as the model calls it (`layer.name`), elsewhere
     by the attribute that holds it, with an index in lists and a key in dicts:
-    `"encoder/blocks/0/attention"`. These names are the same in every process,
-    whatever else was made there.
+    `"encoder/blocks/0/attention"`.
 
     Args:
         model: A Keras layer or model, built or not.
+        by_place: Whether layers of functional and sequential models are named
+            by their place, `"layers/2"`: such paths are the same in every
+            process, where names that Keras gives are numbered.
 
     Returns:
         Dict of layers by path, parents before their parts. A layer that is
@@ -24,7 +26,7 @@ def sublayers(model):
     found, seen = {}, {id(model)}
 
     def walk(layer, prefix):
-        for name, child in _children(layer):
+        for name, child in _children(layer, by_place):
             if id(child) not in seen:
                 seen.add(id(child))
                 found[f"{prefix}{name}"] = child
@@ -37,8 +39,8 @@ def sublayers(model):
 def sublayer(model, path):
     """The sublayer of a model at a path.
 
-    Besides the names of `sublayers`, each part of a path may be the
-    `layer.name` of a part of the layer before it.
+    Besides the names of `sublayers`, of either kind, each part of a path may
+    be the `layer.name` of a part of the layer before it.
 
     Args:
         model: A Keras layer or model.
@@ -55,7 +57,7 @@ def sublayer(model, path):
     """
     layer, rest = model, path
     while rest:
-        options = dict(_children(layer))
+        options = {**dict(_children(layer, True)), **dict(_children(layer))}
         by_name = {child.name: child for child in options.values()}
         # The longest name first: "blocks/0" is one step.
         for name in sorted({**by_name, **options}, key=len, reverse=True):
@@ -103,11 +105,12 @@ _BOOKKEEPING = (
 )
 
 
-def _children(layer):
+def _children(layer, by_place=False):
     """Pairs of names and layers that a layer holds, in a fixed order."""
     graph = is_graph(layer)
     if graph:
-        yield from ((child.name, child) for child in layer.layers)
+        for i, child in enumerate(layer.layers):
+            yield (f"layers/{i}" if by_place else child.name), child
     # PyTorch's modules keep their parts apart.
     held = {**vars(layer), **vars(layer).get("_modules", {})}
     for name in _BOOKKEEPING:

@@ -2,19 +2,111 @@
 
 import keras
 
+from keras_dl.backend import keras_names
+from keras_dl.models.placement import restore
+from keras_dl.models.quantized import quantization_of, quantize_as
+
+keras_names.require(keras.Layer, "_post_build")
+
 
 class ConfiguredModel(keras.Model):
-    """A `keras.Model` whose config and file can be read anywhere.
+    """A subclassed `keras.Model` whose file can be read anywhere, changes too.
 
-    The config holds the arguments; layers and other objects among them are
-    serialized by whoever puts them there, and made again here. A file does
-    not bind the backend that reads it to XLA.
+    A base class, as `keras.Model` is, of models that hand their `**kwargs` on
+    to it; all of `keras_dl.applications` are. The config of such a model holds
+    its arguments, from which it makes its layers; what became of them later it
+    says besides:
+
+    - which layers are **quantized**, and how (Keras' own functional models
+      have this in the configs of their layers);
+    - which layers were **replaced**: see `keras_dl.models.replace_layer`.
+
+    A model made from the config changes these as soon as it is built, and so
+    before weights are loaded; until they are, its weights are new ones. It
+    must be built outside of `fit`. A model whose layers are built in
+    `__init__`, and which is itself never built, ends it with
+    `self._change_as_saved()`.
+
+    Objects among the arguments (layers, optimizers) are serialized by whoever
+    puts them in the config, and made again here. A file does not bind the
+    backend that reads it to XLA.
+
+    Low-rank updates (`enable_lora`) are merged into the weights when they are
+    saved, as Keras does, and are not there any more in the model that is read.
+    Of layers in the modes `"gptq"` and `"awq"` Keras 3.15 writes files that it
+    cannot read, its own too.
+
+    Args:
+        *args: Arguments of `keras.Model`.
+        quantization: What the config says of quantized layers:
+            `{path: {"dtype": ..., "config": ...}}`.
+        replaced: What it says of replaced ones: layers by path.
+        **kwargs: Arguments of `keras.Model`.
+
+    Raises:
+        ValueError: When it is built, if there are no such layers.
+
+    Example:
+
+    >>> model = keras_dl.applications.MLP((8,), num_outputs=2)
+    >>> model.build((None, 3))
+    >>> model.quantize("int8", filters="head")
+    >>> list(model.get_config()["quantization"])
+    ['head']
     """
+
+    def __init__(self, *args, quantization=None, replaced=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._saved = _Saved(quantization, replaced)
+
+    @property
+    def replaced(self):
+        """The layers that replaced others, by path: a dict."""
+        return self._saved.replaced
+
+    def _post_build(self):
+        """What Keras runs after any `build`, while variables may be made."""
+        super()._post_build()
+        self._change_as_saved()
+
+    def build_from_config(self, config):
+        """As Keras', which only warns where something fails in `build`."""
+        super().build_from_config(config)
+        self._change_as_saved()
+
+    def _change_as_saved(self):
+        if not self.built:
+            return
+        saved, to_replace = self._saved, self._saved.to_replace
+        saved.to_replace = {}
+        if to_replace:
+            restore(self, to_replace)
+            saved.replaced.update(to_replace)
+        if saved.quantization:
+            quantize_as(self, saved.quantization)
+            self._post_quantize(None)
+            saved.quantization = None
+
+    def get_config(self):
+        config = super().get_config()
+        saved = self._saved
+        found = saved.quantization or quantization_of(self)
+        if found:
+            config["quantization"] = dict(found)
+        replaced = saved.replaced | saved.to_replace
+        if replaced:
+            config["replaced"] = {
+                path: keras.saving.serialize_keras_object(layer)
+                for path, layer in replaced.items()
+            }
+        return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         arguments = {
-            name: _object(value, custom_objects)
+            name: value
+            if name == "quantization"
+            else _object(value, custom_objects)
             for name, value in config.items()
         }
         return cls(**arguments)
@@ -29,6 +121,15 @@ class ConfiguredModel(keras.Model):
         self.compile(**config)
         if self.built:
             self.optimizer.build(self.trainable_variables)
+
+
+class _Saved:
+    """What a config says, out of sight of Keras, which would track layers."""
+
+    def __init__(self, quantization, replaced):
+        self.quantization = quantization
+        self.to_replace = dict(replaced or {})
+        self.replaced = {}
 
 
 def _object(value, custom_objects):

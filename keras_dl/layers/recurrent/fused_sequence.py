@@ -35,7 +35,7 @@ class FusedSequence:
             sequences = zero_masked(sequences, mask)
         if not self._fits_a_kernel() or not self._pays(sequences, mask):
             return super().inner_loop(sequences, states, mask, training)
-        if backend.differentiated_twice():
+        if backend.differentiated_twice() or backend.records_gradients():
             return keras.layers.RNN.inner_loop(
                 self, sequences, states, mask, training
             )
