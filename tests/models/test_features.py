@@ -199,9 +199,7 @@ def test_taps_nest_and_end_with_an_error():
         with pytest.raises(ZeroDivisionError), taps(model, ["conv_1"]):
             _ = 1 / 0
     assert outer["conv_0"] is inner["conv_0"]
-    assert not any(
-        "call" in vars(layer) for layer in sublayers(model).values()
-    )
+    assert not any("call" in vars(layer) for layer in sublayers(model).values())
 
 
 def test_a_layer_is_called_once_whatever_is_asked_of_it():
