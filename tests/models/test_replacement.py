@@ -1,0 +1,134 @@
+"""Layers replaced for good, and what configs and files say of them."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from keras.ops import convert_to_numpy as array
+
+import keras_dl  # noqa: F401 (registers)
+from keras_dl import applications, heads
+from keras_dl.models import replace_layer, sublayer, variables_by_path
+
+IDS = np.array([[2, 5, 6, 3], [2, 9, 3, 0]])
+
+
+def bert():
+    encoder = applications.BERT(20, 2, 8, 2, 16, max_sequence_length=6)
+    return applications.TaskModel(encoder, heads.Classification(3))
+
+
+def thin(inputs, units, rank=2):
+    """Two products in the place of one."""
+    return keras.Sequential(
+        [
+            keras.Input((None, inputs)),
+            layers.Dense(rank, use_bias=False),
+            layers.Dense(units),
+        ]
+    )
+
+
+def mlp():
+    model = applications.MLP((8,), num_outputs=3)
+    model.build((None, 5))
+    return model
+
+
+@pytest.mark.compiled
+def test_a_replaced_layer_survives_its_file(tmp_path):
+    model = bert()
+    count = model.count_params()
+    found = replace_layer(model, "encoder/blocks/0/widen", thin(8, 16))
+    assert found is model and model.count_params() < count
+    quantized = replace_layer(model, "encoder/blocks/1/widen", thin(8, 16))
+    quantized.quantize("int8", filters="query")
+    assert list(model.encoder.replaced) == ["blocks/0/widen", "blocks/1/widen"]
+    model.compile("sgd")
+    kernel = sublayer(model, "encoder/blocks/0/widen/layers/0").kernel
+    before = array(kernel)
+    model.fit(IDS, np.array([0, 1]), verbose=0)
+    assert not np.array_equal(before, array(kernel))
+    model.save(tmp_path / "model.keras")
+    expected = model.predict(IDS, verbose=0)
+    np.save(tmp_path / "expected.npy", expected)
+    code = (
+        "import keras, keras_dl.applications, numpy as np; "
+        f"m = keras.saving.load_model({str(tmp_path / 'model.keras')!r}); "
+        f"x = np.array({IDS.tolist()}); "
+        f"e = np.load({str(tmp_path / 'expected.npy')!r}); "
+        "np.testing.assert_array_equal(m.predict(x, verbose=0), e)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    # The encoder alone keeps them, too.
+    again = type(model.encoder).from_config(model.encoder.get_config())
+    assert len(sublayer(again, "blocks/0/widen").layers) == 2
+
+
+def test_a_model_that_is_built_later():
+    model = mlp()
+    replace_layer(model, "hidden/0", thin_flat(5, 8))
+    again = applications.MLP.from_config(model.get_config())
+    again.build((None, 5))
+    assert list(again.replaced) == ["hidden/0"]
+    assert [v.shape for v in again.weights] == [v.shape for v in model.weights]
+    assert again.get_config()["replaced"].keys() == {"hidden/0"}
+
+
+def thin_flat(inputs, units):
+    return keras.Sequential(
+        [keras.Input((inputs,)), layers.Dense(2), layers.Dense(units)]
+    )
+
+
+@pytest.mark.parametrize("kind", ["functional", "sequential"])
+def test_in_a_functional_model_another_one_is_made(kind, tmp_path):
+    parts = [layers.Dense(4, name="wide"), layers.Dense(2, name="last")]
+    model = keras.Sequential([keras.Input((3,)), *parts])
+    if kind == "functional":
+        x = keras.Input((3,))
+        model = keras.Model(x, parts[1](parts[0](x)))
+    new = replace_layer(model, "wide", thin_flat(3, 4))
+    assert new is not model and new.get_layer("last") is parts[1]
+    x = np.ones((1, 3), "float32")
+    new.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(array(again(x)), array(new(x)), rtol=1e-6)
+    assert model.count_params() != new.count_params()
+    # One inside another.
+    outer = keras.Sequential([keras.Input((3,)), model])
+    newer = replace_layer(outer, f"{model.name}/wide", thin_flat(3, 4))
+    assert newer.count_params() == new.count_params()
+
+
+def test_what_nobody_would_record_is_refused():
+    hub = pytest.importorskip("keras_hub", reason="keras-nlp is not installed")
+    backbone = hub.models.BertBackbone(
+        vocabulary_size=20,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        max_sequence_length=8,
+    )
+    path = "transformer_layer_0/feedforward_intermediate_dense"
+    with pytest.raises(ValueError, match="`path` must lead to a layer whose"):
+        replace_layer(backbone, path, thin(8, 16))
+    with pytest.raises(ValueError, match="has no sublayer"):
+        replace_layer(mlp(), "hidden/7", thin_flat(5, 8))
+    with pytest.raises(ValueError, match="`layer` must be built"):
+        replace_layer(mlp(), "hidden/0", layers.Dense(8))
+    with pytest.raises(TypeError, match="`layer` must be a Keras layer"):
+        replace_layer(mlp(), "hidden/0", "dense")
+
+
+def test_variables_by_path():
+    model = bert()
+    found = variables_by_path(model)
+    assert [id(v) for v in found.values()] == [id(v) for v in model.weights]
+    kernel = model.encoder.blocks[1].attention.query_dense.kernel
+    path = "encoder/blocks/1/attention/query_dense/kernel"
+    assert found[path] is kernel
