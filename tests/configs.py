@@ -16,7 +16,7 @@ def parameters(kind):
         if of not in (keras.Layer, keras.Model):
             found |= inspect.signature(of.__init__).parameters
     # What a config says of quantized layers: applications/test_quantized.py.
-    for name in ("self", "args", "kwargs", "quantization"):
+    for name in ("self", "args", "kwargs", "quantization", "replaced"):
         found.pop(name, None)
     return found
 

@@ -28,6 +28,12 @@ def sequential():
     return keras.Sequential([keras.Input((2,)), layers.Dense(1)])
 
 
+def compiled():
+    model = sequential()
+    model.compile("sgd", "mse")
+    return model
+
+
 def built(optimizer):
     optimizer.build([keras.Variable([1.0])])
     return optimizer
@@ -60,6 +66,10 @@ NAMES = {
     "_call_context_args": (
         layers.Identity,
         "networks are run without Keras' call: AttributeError",
+    ),
+    "_compile_config": (
+        compiled,
+        "trainers take a compiled model's metrics: `require`",
     ),
     "_distribute_strategy": (
         sequential,
@@ -106,6 +116,10 @@ NAMES = {
         sequential,
         "trainers override it, on TensorFlow: test_trainer.py",
     ),
+    "_modules": (
+        sequential,
+        "PyTorch's: sublayers by path: test_features.py",
+    ),
     "_momentums": (
         lambda: built(optimizers.Adam()),
         "unrolled GANs go on from Adam's state: AttributeError",
@@ -129,6 +143,10 @@ NAMES = {
     "_symbolic_build": (
         sequential,
         "trainers override it: `require`",
+    ),
+    "_tracker": (
+        sequential,
+        "layers are replaced in what Keras tracks: AttributeError",
     ),
     "_trainable_variables": (
         lambda: built(optimizers.SGD()),
@@ -167,6 +185,7 @@ ALONE = {
     "_distribute_strategy": "tensorflow",
     "_maybe_symbolic_build": "tensorflow",
     "_forward_hooks": "torch",
+    "_modules": "torch",
     "_forward_pre_hooks": "torch",
 }
 
