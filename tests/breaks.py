@@ -222,8 +222,8 @@ BREAKS = [
         "layers",
         "masks",
         "keras_dl/layers/attention/attention.py",
-        "    if mask is not None:\n        half",
-        '    if mask is not None and keras.backend.backend() != "tensorflow":\n'
+        "    if allowed is not None:\n        half",
+        '    if allowed is not None and keras.backend.backend() != "tensorflow":\n'
         "        half",
         ("tensorflow",),
         ("layers/test_attention.py",),
