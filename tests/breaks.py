@@ -222,9 +222,10 @@ BREAKS = [
         "layers",
         "masks",
         "keras_dl/layers/attention/attention.py",
-        "    if allowed is not None:\n        half",
-        '    if allowed is not None and keras.backend.backend() != "tensorflow":\n'
-        "        half",
+        "        if allowed is not None:\n            half",
+        "        if allowed is not None and "
+        'keras.backend.backend() != "tensorflow":\n'
+        "            half",
         ("tensorflow",),
         ("layers/test_attention.py",),
     ),
