@@ -8,7 +8,12 @@ from keras_dl.training.gan.image_pool import ImagePool
 from keras_dl.training.gan.image_to_image_gan import ImageToImageGAN
 from keras_dl.training.gan.mode_regularized_gan import ModeRegularizedGAN
 from keras_dl.training.gan.multi_generator_gan import MultiGeneratorGAN
-from keras_dl.training.supervised.loss_term import FeatureDistance, LossTerm
+from keras_dl.training.supervised.loss_term import (
+    FeatureDistance,
+    LossTerm,
+    SupervisedBatch,
+    masked_mean,
+)
 from keras_dl.training.supervised.perturbation import (
     InputNoise,
     InputPerturbation,
@@ -27,6 +32,8 @@ __all__ = [
     "ModeRegularizedGAN",
     "MultiGeneratorGAN",
     "NamedOptimizers",
+    "SupervisedBatch",
     "SupervisedTrainer",
     "Trainer",
+    "masked_mean",
 ]

@@ -1,0 +1,420 @@
+"""The grid: methods down, models across, one tiny cell for each pair.
+
+A method that is new adds one row: a function of a `Subject`, which changes
+what it should and leaves alone what it should, for any model; or a reason in
+words where a cell cannot make sense. docs/methods.md has the table that comes
+of it: `python tests/models/test_methods.py` prints it.
+"""
+
+import dataclasses
+import pathlib
+import warnings
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from keras.ops import convert_to_numpy as array
+
+import keras_dl
+from keras_dl import applications, heads
+from keras_dl.models import (
+    Task,
+    WeightMask,
+    call_embedded,
+    embed,
+    features,
+    replace_layer,
+    sublayer,
+    sublayers,
+    variables_by_path,
+)
+from keras_dl.training import FeatureDistance, SupervisedTrainer
+
+GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "methods.md"
+RANDOM = np.random.default_rng(0)
+IDS = RANDOM.integers(3, 20, (4, 6)).astype("int32")
+LABELS = np.array([0, 1, 2, 1])
+CROSSENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+@dataclasses.dataclass
+class Subject:
+    """A model of the grid, and what a cell must know of it.
+
+    Attributes:
+        make: Function without arguments: a model.
+        x, y: A batch.
+        feature: Path of a feature.
+        dense: Path of a dense layer.
+        loss: Loss, of a model that does not say what it trains on.
+        is_text: Whether inputs are tokens.
+    """
+
+    make: callable
+    x: object
+    y: object
+    feature: str
+    dense: str
+    loss: object = None
+    is_text: bool = True
+
+    def model(self):
+        keras.utils.set_random_seed(0)
+        model = self.make()
+        model(self.x)
+        return model
+
+    def trainer(self, model, **arguments):
+        trainer = SupervisedTrainer(model, **arguments)
+        loss = None if hasattr(model, "default_loss") else self.loss
+        trainer.compile(keras.optimizers.SGD(0.1), loss=loss)
+        return trainer
+
+
+def images(size):
+    return RANDOM.uniform(size=(4, size, size, 3)).astype("float32")
+
+
+def cnn():
+    x = inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, activation="relu", name="conv")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(4, activation="relu", name="hidden")(x)
+    return keras.Model(inputs, layers.Dense(3)(x))
+
+
+def bert(kinds):
+    encoder = applications.BERT(20, 1, 8, 2, 16, max_sequence_length=6)
+    return applications.TaskModel(encoder, kinds)
+
+
+def hub():
+    hub = pytest.importorskip("keras_hub", reason="keras-nlp is not installed")
+    backbone = hub.models.BertBackbone(
+        vocabulary_size=20,
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=8,
+        intermediate_dim=16,
+        max_sequence_length=6,
+    )
+    return hub.models.BertTextClassifier(backbone, num_classes=3)
+
+
+def mobile_net():
+    return keras.applications.MobileNetV2(
+        input_shape=(32, 32, 3),
+        weights=None,
+        alpha=0.35,
+        classes=3,
+        classifier_activation=None,
+    )
+
+
+SUBJECTS = {
+    "MLP": Subject(
+        lambda: applications.MLP((8,), num_outputs=3),
+        RANDOM.normal(size=(4, 5)).astype("float32"),
+        LABELS,
+        "hidden/0",
+        "hidden/0",
+        is_text=False,
+    ),
+    "VGG16": Subject(
+        lambda: applications.VGG16(3, dense_units=(4,), base=1),
+        images(32),
+        LABELS,
+        "block2_conv1",
+        "fc1",
+        is_text=False,
+    ),
+    "functional CNN": Subject(
+        cnn, images(8), LABELS, "conv", "hidden", CROSSENTROPY, is_text=False
+    ),
+    "LanguageModel": Subject(
+        lambda: applications.LanguageModel(20, 8, num_layers=1, tied=False),
+        IDS[:, :-1],
+        IDS[:, 1:],
+        "recurrent/0",
+        None,
+    ),
+    "Seq2Seq": Subject(
+        lambda: applications.Seq2Seq(20, units=8),
+        (IDS, IDS[:, :-1]),
+        IDS[:, 1:],
+        "encoder/0",
+        "bridge/0",
+    ),
+    "Transformer": Subject(
+        lambda: applications.Transformer(
+            20, num_layers=1, hidden_dim=8, num_heads=2, intermediate_dim=16
+        ),
+        (IDS, IDS[:, :-1]),
+        IDS[:, 1:],
+        "decoder/0",
+        "decoder/0/widen",
+    ),
+    "TaskModel, one head": Subject(
+        lambda: bert(heads.Classification(3)),
+        IDS,
+        LABELS,
+        "hidden_states/1",
+        "encoder/blocks/0/widen",
+    ),
+    "TaskModel, two heads": Subject(
+        lambda: bert(
+            {
+                "label": heads.Classification(3),
+                "tags": heads.TokenClassification(4),
+            }
+        ),
+        {"token_ids": IDS},
+        {"label": LABELS, "tags": IDS % 4},
+        "hidden_states/1",
+        "encoder/blocks/0/widen",
+    ),
+    "keras-hub classifier": Subject(
+        hub,
+        {
+            "token_ids": IDS,
+            "segment_ids": IDS * 0,
+            "padding_mask": np.ones_like(IDS),
+        },
+        LABELS,
+        "hidden_states/1",
+        "logits",
+        CROSSENTROPY,
+    ),
+    "keras.applications": Subject(
+        mobile_net,
+        images(32),
+        LABELS,
+        "block_1_project",
+        "predictions",
+        CROSSENTROPY,
+        is_text=False,
+    ),
+}
+
+# Methods: functions of a subject that check a cell, or say why there is none.
+
+
+def state(variables):
+    return [array(v) for v in variables]
+
+
+def changed(before, variables):
+    return [
+        not np.array_equal(old, array(v))
+        for old, v in zip(before, variables, strict=True)
+    ]
+
+
+def plain_training(subject):
+    """A step changes weights, and the logs are finite."""
+    model = subject.model()
+    trainer = subject.trainer(model)
+    before = state(model.trainable_variables)
+    logs = trainer.train_on_batch(subject.x, subject.y, return_dict=True)
+    assert all(np.isfinite(float(value)) for value in logs.values())
+    assert any(changed(before, model.trainable_variables))
+
+
+def feature_reading(subject):
+    """A feature, in the same pass as the outputs, which stay what they are."""
+    model = subject.model()
+    found = features(model, subject.x, [subject.feature, "outputs"])
+    assert np.isfinite(array(found[subject.feature])).all()
+    for a, b in zip(
+        keras.tree.flatten(found["outputs"]),
+        keras.tree.flatten(model(subject.x)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(array(a), array(b))
+
+
+def task_loss(subject, model):
+    """The loss of a model's outputs."""
+    trainer = subject.trainer(model)
+    y = keras.tree.map_structure(ops.convert_to_tensor, subject.y)
+    return lambda outputs: trainer.compute_loss(
+        None, Task(model).targets(y), outputs
+    )
+
+
+def input_gradient(subject):
+    """How the loss changes with the inputs."""
+    if subject.is_text:
+        return "inputs are token ids: see the gradient by their vectors"
+    model = subject.model()
+    loss = task_loss(subject, model)
+    slopes = keras_dl.grad(lambda x: loss(model(x)))(subject.x)
+    assert slopes.shape == subject.x.shape and np.any(array(slopes))
+    return None
+
+
+def embedding_gradient(subject):
+    """How the loss changes with the vectors of tokens."""
+    if not subject.is_text:
+        return "looks up no tokens: see the gradient by its inputs"
+    model = subject.model()
+    loss = task_loss(subject, model)
+    slopes = keras_dl.grad(
+        lambda vectors: loss(call_embedded(model, subject.x, vectors))
+    )(embed(model, subject.x))
+    assert all(np.any(array(s)) for s in keras.tree.flatten(slopes))
+    return None
+
+
+def teacher_term(subject):
+    """A term pulls to a teacher, which stays what it is."""
+    teacher, model = subject.model(), subject.model()
+    for variable in teacher.trainable_variables:
+        variable.assign(1.1 * variable + 0.01)
+    trainer = subject.trainer(
+        model,
+        teachers=teacher,
+        terms=FeatureDistance(subject.feature, projection=True, name="far"),
+    )
+    kept, before = state(teacher.variables), state(model.trainable_variables)
+    logs = trainer.train_on_batch(subject.x, subject.y, return_dict=True)
+    assert float(logs["far"]) > 0
+    assert not any(changed(kept, teacher.variables))
+    assert any(changed(before, model.trainable_variables))
+
+
+def weight_mask(subject):
+    """Masked weights are 0 after a step, others go on."""
+    model = subject.model()
+    layer = sublayer(model, subject.dense or subject.feature)
+    variables = variables_by_path(model)
+    path = next(p for p, v in variables.items() if v is layer.weights[0])
+    mask = RANDOM.integers(0, 2, variables[path].shape)
+    trainer = subject.trainer(model, readings=[WeightMask({path: mask})])
+    trainer.train_on_batch(subject.x, subject.y)
+    found = array(variables_by_path(trainer.finish())[path])
+    assert not found[mask == 0].any() and found[mask == 1].any()
+
+
+def replaced_layer(subject):
+    """A thinner layer trains in the place of a dense one, and is saved."""
+    if subject.dense is None:
+        return "has no dense layer: it consists of LSTMs and an embedding"
+    model = subject.model()
+    old = sublayer(model, subject.dense)
+    (size, units), shape = old.kernel.shape, (None,) * subject.is_text
+    if subject.dense in ("bridge/0", "logits"):
+        shape = ()
+    thin = keras.Sequential(
+        [
+            keras.Input((*shape, size)),
+            layers.Dense(2, use_bias=False),
+            layers.Dense(units),
+        ]
+    )
+    model = replace_layer(model, subject.dense, thin)
+    before = state(thin.weights)
+    subject.trainer(model).train_on_batch(subject.x, subject.y)
+    assert any(changed(before, thin.weights))
+    again = type(model).from_config(model.get_config())
+    again(subject.x)
+    again.set_weights(model.get_weights())
+    for a, b in zip(
+        keras.tree.flatten(again(subject.x)),
+        keras.tree.flatten(model(subject.x)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(array(a), array(b), atol=1e-5)
+    return None
+
+
+def int8(subject):
+    """Every layer that Keras can quantize is, and outputs stay near."""
+    model = subject.model()
+    before = keras.tree.flatten(model(subject.x))
+    with warnings.catch_warnings():
+        # Keras names the layers that it cannot quantize, and PyTorch warns of
+        # how Keras transposes.
+        warnings.simplefilter("ignore", UserWarning)
+        model.quantize("int8")
+        after = keras.tree.flatten(model(subject.x))
+    kinds = layers.Dense, layers.EinsumDense, layers.Embedding
+    parts = [p for p in sublayers(model).values() if isinstance(p, kinds)]
+    assert parts and all(p.quantization_mode == "int8" for p in parts)
+    for a, b in zip(map(array, before), map(array, after), strict=True):
+        assert np.abs(a - b).max() < 0.05 + 0.1 * np.abs(a).max()
+
+
+METHODS = {
+    "plain training": plain_training,
+    "feature reading": feature_reading,
+    "gradient by inputs": input_gradient,
+    "gradient by embeddings": embedding_gradient,
+    "term of a teacher": teacher_term,
+    "weight mask": weight_mask,
+    "replaced layer": replaced_layer,
+    "int8": int8,
+}
+# Of each method one model is tried on JAX and TensorFlow, too: this diagonal.
+COMPILED = [
+    f"{method}-{list(SUBJECTS)[(i + 5) % len(SUBJECTS)]}"
+    for i, method in enumerate(METHODS)
+]
+
+
+@pytest.mark.compiled(*COMPILED)
+@pytest.mark.parametrize(
+    ("method", "model"),
+    [
+        pytest.param(method, model, id=f"{method}-{model}")
+        for method in METHODS
+        for model in SUBJECTS
+    ],
+)
+def test_cell(method, model):
+    reason = METHODS[method](SUBJECTS[model])
+    assert reason is None or isinstance(reason, str)
+
+
+def reason_of(method, subject):
+    """Why there is no such cell, without trying it; `None` if there is."""
+    if method == "gradient by inputs" and subject.is_text:
+        return input_gradient(subject)
+    if method == "gradient by embeddings" and not subject.is_text:
+        return embedding_gradient(subject)
+    if method == "replaced layer" and subject.dense is None:
+        return replaced_layer(subject)
+    return None
+
+
+def table():
+    """The grid in Markdown, with a note for each cell that there is not."""
+    notes = []
+
+    def cell(method, subject):
+        reason = reason_of(method, subject)
+        if reason is None:
+            return "yes"
+        if reason not in notes:
+            notes.append(reason)
+        return f"({notes.index(reason) + 1})"
+
+    lines = ["| model | " + " | ".join(METHODS) + " |"]
+    lines.append("|---" * (len(METHODS) + 1) + "|")
+    for name, subject in SUBJECTS.items():
+        cells = [cell(method, subject) for method in METHODS]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines.append("")
+    lines += [f"({i}) {note}." for i, note in enumerate(notes, 1)]
+    return "\n".join(lines)
+
+
+def test_the_guide_has_the_table():
+    assert table() in GUIDE.read_text(), (
+        "docs/methods.md needs the table that this file prints"
+    )
+
+
+if __name__ == "__main__":
+    print(table())
