@@ -17,6 +17,7 @@ from benchmarks._timing import machine
 HERE = pathlib.Path(__file__).parent
 NAMES = (
     "supervised_step",
+    "supervised_trainer_step",
     "vgg16_step",
     "dcgan_step",
     "wgan_gp_step",
