@@ -15,6 +15,7 @@ FRAMEWORKS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
 FLOORS = [
     {"backend", "checks"},
     {"autodiff", "execution", "tokens"},
+    {"models"},
     {
         "constraints",
         "datasets",
@@ -24,7 +25,6 @@ FLOORS = [
         "optimizers",
         "text",
     },
-    {"models"},
     {"callbacks", "training", "generation", "heads", "compression", "tasks"},
     {"testing", "applications"},
 ]

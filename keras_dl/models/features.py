@@ -16,7 +16,7 @@ _WHAT = ("output", "input", "weights", "logits")
 
 
 @contextlib.contextmanager
-def taps(model, paths):
+def taps(model, paths, stop=False):
     """A context in which a call of a model leaves what its layers made.
 
     The same call on every backend, eager and compiled; nothing is computed
@@ -50,6 +50,8 @@ def taps(model, paths):
     Args:
         model: A Keras layer or model.
         paths: List of paths.
+        stop: Whether the call of the model ends, by an exception, as soon as
+            all are found: see `features`, which takes care of it.
 
     Yields:
         A mapping of paths and tensors, to be read after the call.
@@ -68,12 +70,19 @@ def taps(model, paths):
     """
     names = feature_paths(model)
     requests = {path: _Request(model, path, names) for path in paths}
+
+    def check():
+        if stop and all(request.values for request in requests.values()):
+            raise _AllFound
+
+    for request in requests.values():
+        request.found = check
     pairs = [pair for request in requests.values() for pair in request.pairs()]
     with tapped(pairs):
         yield _Found(requests)
 
 
-def features(model, inputs, paths, training=False):
+def features(model, inputs, paths, training=False, stop=False):
     """What layers of a model make of inputs, in one forward pass.
 
     Args:
@@ -81,6 +90,9 @@ def features(model, inputs, paths, training=False):
         inputs: Its inputs.
         paths: List of paths: see `keras_dl.models.taps`.
         training: Whether dropout and the like are active.
+        stop: Whether to compute no further than is needed to find them all.
+            Compiled code computes no further anyway. Layers are then taken to
+            be called once.
 
     Returns:
         Dict of tensors by path.
@@ -99,9 +111,13 @@ def features(model, inputs, paths, training=False):
     ... ].shape
     (2, 4)
     """
-    with taps(model, paths) as found:
+    with contextlib.suppress(_AllFound), taps(model, paths, stop) as found:
         model(inputs, training=training)
     return {path: found[path] for path in paths}
+
+
+class _AllFound(Exception):
+    """What else the model would compute is not needed."""
 
 
 def feature_paths(model):
@@ -261,17 +277,23 @@ class _Request:
             ) from error
 
     def _check_attention(self):
+        arguments = inspect.signature(self.layer.call).parameters
+        has_weights = "return_attention_scores" in arguments
+        if self.what == "weights" and has_weights:
+            return
         if not is_attention(self.layer):
             raise ValueError(
-                f"{self.asked!r} must name an attention of several heads, "
-                "with a softmax of its own. Received: the path of a "
-                f"{type(self.layer).__name__}."
+                f"{self.asked!r} must name an attention"
+                + (", with a softmax of its own." if has_weights else ".")
+                + f" Received: the path of a {type(self.layer).__name__}."
             )
 
     def pairs(self):
         """What to listen to: pairs for `tapped`."""
         if self.what in ("output", "input"):
             return [(self.layer, self._around)]
+        if not is_attention(self.layer):
+            return [(self.layer, self._last)]
         softmax = sublayer(self.layer, "softmax")
         return [(self.layer, _by_parts), (softmax, self._around)]
 
@@ -284,7 +306,17 @@ class _Request:
         if self.what == "input" or self.asked != OUTPUTS:
             value = _first(value)
         self.values.append(value)
+        self.found()
         return result
+
+    def _last(self, call, *args, return_attention_scores=False, **kwargs):
+        """Around an attention whose weights are its last output."""
+        *others, weights = call(*args, return_attention_scores=True, **kwargs)
+        self.values.append(weights)
+        self.found()
+        if return_attention_scores:
+            return *others, weights
+        return tuple(others) if len(others) > 1 else others[0]
 
     def value(self):
         """What was found."""

@@ -77,7 +77,7 @@ def test_a_path_to_nothing_names_near_ones():
         features(cnn(), np.ones((1, 8, 8, 3)), ["conv_3"])
     with pytest.raises(ValueError, match="no feature 'hidden_states/1'"):
         features(cnn(), np.ones((1, 8, 8, 3)), ["hidden_states/1"])
-    with pytest.raises(ValueError, match="must name an attention"):
+    with pytest.raises(ValueError, match="must name an attention. Received: the path of a Conv2D"):
         features(cnn(), np.ones((1, 8, 8, 3)), ["conv_0:weights"])
     with pytest.raises(ValueError, match="A path is `sublayer`"):
         features(cnn(), np.ones((1, 8, 8, 3)), ["conv_0:inwards"])
@@ -178,6 +178,24 @@ def test_shared_layers_by_the_number_of_the_call():
         features(encoder, IDS, ["blocks/0"])
     with pytest.raises(ValueError, match="was called 2 times while"):
         features(encoder, IDS, ["blocks/0@2"])
+
+
+def test_no_further_than_needed():
+    model = cnn()
+    x = np.ones((1, 8, 8, 3), "float32")
+    calls = []
+    model.layers[-1].call = lambda x: calls.append(1)
+    paths = ["conv_1", "conv_0"]
+    found = features(model, x, paths, stop=True)
+    assert not calls and list(found) == paths
+    assert found["conv_1"].shape[1:] == (4, 4, 4)
+
+
+def test_the_attention_of_a_recurrent_decoder():
+    model = applications.Seq2Seq(20, units=8)
+    found = features(model, (IDS, IDS), ["decoder:weights"])["decoder:weights"]
+    np.testing.assert_allclose(array(found).sum(-1), 1, rtol=1e-5)
+    np.testing.assert_allclose(array(found)[1, :, 3], 0)
 
 
 def test_gradients_flow_through_features():
