@@ -2,6 +2,7 @@
 #
 #   make quickstart [BACKEND=jax|torch|tensorflow]   train a first model
 #   make test [LANES="values compiled"]              all tests: CONTRIBUTING.md
+#   make test KERAS=pre                              ... on Keras' pre-release
 #   make test-all                                    all, on every backend, slow
 #   make lint                                        style and imports
 #   make bench                                       times beside peers
@@ -38,6 +39,16 @@ quickstart: $(VENV)/.first-$(BACKEND)
 # Some processes at a time, by cores and memory, of one backend each.
 test: $(VENV)/.all
 	$(VENV)/bin/python tests/run.py $(LANES)
+
+# The newest pre-release of Keras lies beside, in front of the one installed.
+$(VENV)/.pre: $(VENV)/.all
+	$(VENV)/bin/python -m pip install --quiet --pre --upgrade --no-deps --target $(VENV)/pre keras-nightly
+	touch $@
+
+ifeq ($(KERAS),pre)
+test: $(VENV)/.pre
+test: export PYTHONPATH := $(CURDIR)/$(VENV)/pre
+endif
 
 # Everything on every backend, with the flags that frameworks have by default.
 test-all: $(VENV)/.all
