@@ -17,6 +17,7 @@ from keras_dl.training.supervised.loss_term import (
 from keras_dl.training.supervised.perturbation import (
     InputNoise,
     InputPerturbation,
+    PerturbedTask,
 )
 from keras_dl.training.supervised.supervised_trainer import SupervisedTrainer
 
@@ -32,6 +33,7 @@ __all__ = [
     "ModeRegularizedGAN",
     "MultiGeneratorGAN",
     "NamedOptimizers",
+    "PerturbedTask",
     "SupervisedBatch",
     "SupervisedTrainer",
     "Trainer",

@@ -296,8 +296,8 @@ def test_one_pass_of_each_model_whatever_the_terms():
 class Slopes(InputPerturbation):
     """One step up the loss."""
 
-    def perturb(self, inputs, loss):
-        slopes = keras_dl.grad(loss)(inputs)
+    def perturb(self, inputs, task):
+        slopes = keras_dl.grad(task.loss)(inputs)
         slopes = slopes if isinstance(slopes, list) else [slopes]
         self.seen = [ops.shape(slope) for slope in slopes]
         return inputs + 0.5 * ops.sign(slopes[0])
@@ -447,6 +447,10 @@ def test_errors_come_before_the_first_step():
         "`readings` must hold instances": {"readings": [FeatureDistance()]},
         "`perturbation` must hold": {"perturbation": 1},
         "must be at least 0. Received: task_weight": {"task_weight": -1},
+        "nothing would be trained": {"task_weight": 0},
+        "must have on='inputs' for a model": {
+            "perturbation": InputNoise(on="embeddings")
+        },
         "needs a teacher: give `teachers`": {"terms": FeatureDistance()},
         "Each term must have a `name` of its own": {
             "teachers": other,

@@ -1,11 +1,34 @@
 """What inputs are changed to before a model trains on them."""
 
+import dataclasses
+
 import keras
 from keras import ops, tree
 
 from keras_dl.checks import check_choice, check_positive, check_seed
 
 PLACES = ("inputs", "embeddings")
+
+
+@dataclasses.dataclass
+class PerturbedTask:
+    """The model and its batch, as a perturbation sees them.
+
+    Attributes:
+        loss: Function of inputs like those that are to be perturbed: the
+            model's loss on its task, a scalar that can be differentiated.
+        outputs: Function of such inputs: what the model returns.
+        y: The targets.
+        mask: Boolean `(batch, time)`, true for real tokens, or `None`.
+
+    Each call of a function runs the model once more, in training mode, and
+    leaves its statistics, seeds and metrics alone.
+    """
+
+    loss: object
+    outputs: object
+    y: object
+    mask: object
 
 
 class InputPerturbation(keras.Layer):
@@ -29,8 +52,8 @@ class InputPerturbation(keras.Layer):
     Example: one step along the sign of the gradient (FGSM).
 
     >>> class FastGradientSign(keras_dl.training.InputPerturbation):
-    ...     def perturb(self, inputs, loss):
-    ...         slopes = keras_dl.grad(loss)(inputs)
+    ...     def perturb(self, inputs, task):
+    ...         slopes = keras_dl.grad(task.loss)(inputs)
     ...         return inputs + 0.1 * ops.sign(slopes)
     >>> model = keras_dl.applications.MLP((4,), num_outputs=2)
     >>> trainer = keras_dl.training.SupervisedTrainer(
@@ -45,15 +68,14 @@ class InputPerturbation(keras.Layer):
         self.on = check_choice("on", on, PLACES)
         self.built = True
 
-    def perturb(self, inputs, loss):
+    def perturb(self, inputs, task):
         """Inputs that the model is to train on.
 
         Args:
             inputs: The inputs, tensors in the structure that they came in; or
                 vectors, as `keras_dl.models.embed` gives them.
-            loss: A function of such tensors: the model's loss on its task, a
-                scalar that can be differentiated. Each call runs the model
-                once more, in training mode, and leaves its statistics alone.
+            task: A `PerturbedTask`: functions `loss` and `outputs` of such
+                tensors, the targets `y`, and the `mask` of real tokens.
 
         Returns:
             Tensors like the inputs.
@@ -84,7 +106,7 @@ class InputNoise(InputPerturbation):
     Example:
 
     >>> noise = InputNoise(0.1, seed=0)
-    >>> noise.perturb(ops.ones((2, 3)), loss=None).shape
+    >>> noise.perturb(ops.ones((2, 3)), task=None).shape
     (2, 3)
 
     Reference:
@@ -98,7 +120,7 @@ class InputNoise(InputPerturbation):
         self.seed = None if seed is None else check_seed(seed)
         self._generator = keras.random.SeedGenerator(self.seed)
 
-    def perturb(self, inputs, loss):
+    def perturb(self, inputs, task):
         def noisy(x):
             x = ops.convert_to_tensor(x)
             if not keras.backend.is_float_dtype(x.dtype):

@@ -6,10 +6,9 @@ import keras
 from keras import ops, tree
 
 from keras_dl import backend
-from keras_dl.autodiff import substitute
 from keras_dl.models import embed, taps
 from keras_dl.models.embedded import vectors_in_place
-from keras_dl.models.features import OUTPUTS, padding_mask
+from keras_dl.models.features import OUTPUTS, embedding_paths, padding_mask
 from keras_dl.models.readings import WeightReading, finish, weights_read
 from keras_dl.training.engine.trainer import Trainer
 from keras_dl.training.supervised.loss_term import (
@@ -17,7 +16,20 @@ from keras_dl.training.supervised.loss_term import (
     LossTerm,
     SupervisedBatch,
 )
-from keras_dl.training.supervised.perturbation import InputPerturbation
+from keras_dl.training.supervised.passes import (
+    Symbolic,
+    constant,
+    first_batch,
+    in_full,
+    mean_of_examples,
+    spec_of,
+    specs_from,
+    untouched,
+)
+from keras_dl.training.supervised.perturbation import (
+    InputPerturbation,
+    PerturbedTask,
+)
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -124,6 +136,11 @@ class SupervisedTrainer(Trainer):
                 f"task_weight={task_weight!r}."
             )
         self.task_weight = task_weight
+        if not task_weight and not self.terms:
+            raise ValueError(
+                "`task_weight` must be above 0 where there are no `terms`: "
+                "nothing would be trained. Received: task_weight=0, terms=[]."
+            )
         _check_names([term.name for term in self.terms])
         for term in self.terms:
             term.check(self)
@@ -154,6 +171,12 @@ class SupervisedTrainer(Trainer):
         for paths, model in self._glimpsed():
             with taps(model, paths):
                 pass  # Unknown paths are refused here.
+        on = None if self.perturbation is None else self.perturbation.on
+        if on == "embeddings" and not embedding_paths(self.network):
+            raise ValueError(
+                "`perturbation` must have on='inputs' for a model that looks "
+                f"up no tokens. Received: {self.network.name!r}."
+            )
 
     def _glimpsed(self):
         """Pairs of paths and the models that they are looked for in."""
@@ -169,8 +192,8 @@ class SupervisedTrainer(Trainer):
     def _symbolic_build(self, iterator=None, data_batch=None):
         if self._specs is None:
             if data_batch is None:
-                data_batch = _first_batch(iterator)
-            self._build_for(tree.map_structure(_spec, data_batch))
+                data_batch = first_batch(iterator)
+            self._build_for(tree.map_structure(spec_of, data_batch))
         super()._symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _build_for(self, specs):
@@ -181,7 +204,7 @@ class SupervisedTrainer(Trainer):
         if needed:
             for model in (self.network, *self.teachers):
                 if not model.built:
-                    _Symbolic(lambda x, model=model: model(x)).run(x)
+                    Symbolic(lambda x, model=model: model(x)).run(x)
         if not built:
             self._attach()
         if self.terms:
@@ -190,21 +213,22 @@ class SupervisedTrainer(Trainer):
                 batch = self._look(x, y, sample_weight, x, None, False)
                 return [term.loss(batch) for term in self.terms]
 
-            _Symbolic(look).run(x, y, sample_weight)
+            Symbolic(look).run(x, y, sample_weight)
         self._specs = specs
 
     def get_build_config(self):
         """The shapes of the data, for which terms are built again."""
-        return {
-            "data": tree.map_structure(
-                lambda t: {"shape": list(t.shape), "dtype": t.dtype},
-                self._specs,
-            )
-        }
+
+        def described(spec):
+            if spec is None:
+                return None
+            return {"shape": list(spec.shape), "dtype": spec.dtype}
+
+        return {"data": tree.map_structure(described, self._specs)}
 
     def build_from_config(self, config):
         if config.get("data") is not None:
-            self._build_for(_specs_of(config["data"]))
+            self._build_for(specs_from(config["data"]))
             self._count_as_built()
 
     # Steps.
@@ -273,9 +297,9 @@ class SupervisedTrainer(Trainer):
             if inside:
                 found = stack.enter_context(taps(model, inside))
             outputs = backend.run_network(model, x, training=training)
-        features = {path: _in_full(found[path]) for path in inside}
+        features = {path: in_full(found[path]) for path in inside}
         if OUTPUTS in paths:
-            features[OUTPUTS] = _in_full(outputs)
+            features[OUTPUTS] = in_full(outputs)
         return Glimpse(outputs, features)
 
     def _teach(self, x):
@@ -283,10 +307,10 @@ class SupervisedTrainer(Trainer):
         paths = self._paths("teacher_features")
         found = []
         for teacher in self.teachers:
-            with _untouched(teacher):
+            with untouched(teacher):
                 glimpse = self._glimpse(teacher, x, paths, False)
             found.append(
-                Glimpse(*map(_constant, (glimpse.outputs, glimpse.features)))
+                Glimpse(*map(constant, (glimpse.outputs, glimpse.features)))
             )
         return found
 
@@ -299,7 +323,7 @@ class SupervisedTrainer(Trainer):
             logs["task_loss"] = self._task_loss(batch)
             total = self.task_weight * logs["task_loss"]
         for term in self.terms:
-            value = _mean(term.loss(batch), batch.sample_weight)
+            value = mean_of_examples(term.loss(batch), batch.sample_weight)
             logs[term.name] = value
             total = total + term.weight * value
         return total, logs
@@ -319,26 +343,44 @@ class SupervisedTrainer(Trainer):
         if perturbation is None:
             return x, None
 
-        def task(inputs, shift):
-            with _untouched(self.network), weights_read(self.readings):
-                glimpse = self._glimpse(self.network, inputs, [], True, shift)
-                return self.compute_loss(
-                    x, y, glimpse.outputs, sample_weight, training=True
-                )
-
         if perturbation.on == "inputs":
-            changed = perturbation.perturb(x, lambda inputs: task(inputs, None))
-            return _constant(changed), None
+            task = self._perturbed_task(
+                x, y, sample_weight, lambda inputs: (inputs, None)
+            )
+            return constant(perturbation.perturb(x, task)), None
         with weights_read(self.readings):
             vectors = embed(self.network, x)
 
         def shift_to(changed):
             return tree.map_structure(ops.subtract, changed, vectors)
 
-        changed = perturbation.perturb(
-            vectors, lambda changed: task(x, shift_to(changed))
+        task = self._perturbed_task(
+            x, y, sample_weight, lambda changed: (x, shift_to(changed))
         )
-        return x, _constant(shift_to(changed))
+        changed = perturbation.perturb(vectors, task)
+        return x, constant(shift_to(changed))
+
+    def _perturbed_task(self, x, y, sample_weight, split):
+        """The model as a function of inputs, which `split` takes apart."""
+        state = [v for metric in self.metrics for v in metric.variables]
+
+        def outputs(inputs):
+            now, shift = split(inputs)
+            with untouched(self.network), weights_read(self.readings):
+                return self._glimpse(self.network, now, [], True, shift).outputs
+
+        def loss(inputs):
+            now, shift = split(inputs)
+            with (
+                untouched(self.network, state),
+                weights_read(self.readings),
+            ):
+                glimpse = self._glimpse(self.network, now, [], True, shift)
+                return self.compute_loss(
+                    x, y, glimpse.outputs, sample_weight, training=True
+                )
+
+        return PerturbedTask(loss, outputs, y, padding_mask(self.network, x))
 
     # What Keras asks of a model.
 
@@ -362,10 +404,6 @@ class SupervisedTrainer(Trainer):
                 "terms alone make up the loss. Received: loss=None."
             )
 
-    def optimizer_variables(self, name=None):
-        """All that trains: of the model, of terms and of readings."""
-        return self.trainable_variables
-
     def _untrained(self):
         """The variables of teachers, whatever they say of themselves."""
         return [
@@ -386,89 +424,6 @@ class SupervisedTrainer(Trainer):
             "readings": [serialize(reading) for reading in self.readings],
             "task_weight": self.task_weight,
         }
-
-
-class _Symbolic(keras.Operation):
-    """A function run on symbolic tensors, for what it builds."""
-
-    def __init__(self, function):
-        super().__init__(name="look")
-        self._function, self._error = function, None
-
-    def call(self, *args):
-        try:
-            return self._function(*args)
-        except ValueError as error:
-            self._error = error
-            raise
-
-    def run(self, *args):
-        """Runs it; what the function says is wrong is all that is said."""
-        try:
-            self(*args)
-        except Exception as error:
-            raise (self._error or error) from None
-
-
-def _untouched(model):
-    """A context after which statistics and seeds are what they were."""
-    state = model.non_trainable_variables
-    if not state:
-        return contextlib.nullcontext()
-    return substitute(state, map(ops.convert_to_tensor, state))
-
-
-def _constant(structure):
-    return tree.map_structure(
-        lambda t: None if t is None else ops.stop_gradient(t), structure
-    )
-
-
-def _in_full(structure):
-    """Tensors of half precision in float32."""
-
-    def cast(x):
-        kind = keras.backend.standardize_dtype(x.dtype)
-        return ops.cast(x, "float32") if kind in _HALVES else x
-
-    return tree.map_structure(cast, structure)
-
-
-_HALVES = ("float16", "bfloat16")
-
-
-def _mean(value, sample_weight):
-    """The mean over the batch, with the weights of examples if there are."""
-    if not len(value.shape):
-        return value
-    if sample_weight is not None and not isinstance(sample_weight, dict):
-        weights = ops.cast(sample_weight, value.dtype)
-        weights = ops.reshape(weights, (ops.shape(value)[0], -1))
-        value = value * ops.mean(weights, axis=1)
-    return ops.mean(value)
-
-
-def _spec(value):
-    if value is None:
-        return None
-    dtype = keras.backend.standardize_dtype(value.dtype)
-    return keras.KerasTensor(tuple(value.shape), dtype)
-
-
-def _specs_of(config):
-    """Symbolic tensors from what `get_build_config` wrote of them."""
-    if config is None:
-        return None
-    if isinstance(config, dict) and set(config) == {"shape", "dtype"}:
-        return keras.KerasTensor(tuple(config["shape"]), config["dtype"])
-    if isinstance(config, dict):
-        return {name: _specs_of(part) for name, part in config.items()}
-    return tuple(map(_specs_of, config))
-
-
-def _first_batch(iterator):
-    for _, _, data in iterator:
-        return data[0] if isinstance(data, (list, tuple)) else next(data)
 
 
 def _several(value):

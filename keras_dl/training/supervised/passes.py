@@ -1,0 +1,91 @@
+"""Passes of models within a step: symbolic, constant, without a trace."""
+
+import contextlib
+
+import keras
+from keras import ops, tree
+
+from keras_dl.autodiff import substitute
+
+
+class Symbolic(keras.Operation):
+    """A function run on symbolic tensors, for what it builds."""
+
+    def __init__(self, function):
+        super().__init__(name="look")
+        self._function, self._error = function, None
+
+    def call(self, *args):
+        try:
+            return self._function(*args)
+        except ValueError as error:
+            self._error = error
+            raise
+
+    def run(self, *args):
+        """Runs it; what the function says is wrong is all that is said."""
+        try:
+            self(*args)
+        except Exception as error:
+            raise (self._error or error) from None
+
+
+def untouched(model, more=()):
+    """A context after which statistics and seeds are what they were."""
+    state = [*model.non_trainable_variables, *more]
+    if not state:
+        return contextlib.nullcontext()
+    return substitute(state, map(ops.convert_to_tensor, state))
+
+
+def constant(structure):
+    return tree.map_structure(
+        lambda t: None if t is None else ops.stop_gradient(t), structure
+    )
+
+
+def in_full(structure):
+    """Tensors of half precision in float32."""
+
+    def cast(x):
+        kind = keras.backend.standardize_dtype(x.dtype)
+        return ops.cast(x, "float32") if kind in _HALVES else x
+
+    return tree.map_structure(cast, structure)
+
+
+_HALVES = ("float16", "bfloat16")
+
+
+def mean_of_examples(value, sample_weight):
+    """The mean over the batch, with the weights of examples if there are."""
+    if not len(value.shape):
+        return value
+    if sample_weight is not None and not isinstance(sample_weight, dict):
+        weights = ops.cast(sample_weight, value.dtype)
+        weights = ops.reshape(weights, (ops.shape(value)[0], -1))
+        value = value * ops.mean(weights, axis=1)
+    return ops.mean(value)
+
+
+def spec_of(value):
+    if value is None:
+        return None
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    return keras.KerasTensor(tuple(value.shape), dtype)
+
+
+def specs_from(config):
+    """Symbolic tensors from what `get_build_config` wrote of them."""
+    if config is None:
+        return None
+    if isinstance(config, dict) and set(config) == {"shape", "dtype"}:
+        return keras.KerasTensor(tuple(config["shape"]), config["dtype"])
+    if isinstance(config, dict):
+        return {name: specs_from(part) for name, part in config.items()}
+    return tuple(map(specs_from, config))
+
+
+def first_batch(iterator):
+    for _, _, data in iterator:
+        return data[0] if isinstance(data, (list, tuple)) else next(data)
