@@ -321,8 +321,12 @@ class Trainer(SteppedModel):
 
     def predict(self, x, *args, **kwargs):
         """Predictions: what the network's task makes of its outputs."""
+        return self._as_predictions(self.predict_logits(x, *args, **kwargs))
+
+    def predict_logits(self, x, *args, **kwargs):
+        """As `predict`, but what a call returns."""
         self._task.check_arrays(x)
-        return self._as_predictions(super().predict(x, *args, **kwargs))
+        return super().predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         """Predictions for a single batch; see `predict`."""
