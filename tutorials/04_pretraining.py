@@ -365,8 +365,8 @@ def compare_fine_tuning(encoder, parts, topics, vocabulary, sizes):
                 if name == "pre-trained":
                     start.set_weights(encoder.get_weights())
                 model = fine_tune(start, given, vocabulary, sizes.updates, draw)
-                logits = model.predict(asked, batch_size=128, verbose=0)
-                answers[name] = logits.argmax(axis=1)
+                found = model.predict(asked, batch_size=128, verbose=0)
+                answers[name] = found.argmax(axis=1)
             for name, topic in answers.items():
                 shares[name, labels].append(np.mean(topic == test.topics))
     return dict(shares)

@@ -428,8 +428,8 @@ def tell_tags(encoder, vocabulary, parts, sizes, options):
             options.seed,
             weighted_metrics=[EntityF1(TAGS)],
         )
-        logits = model.predict(asked.inputs, batch_size=128, verbose=0)
-        found[name] = tagged = asked.words_of(logits)
+        shares = model.predict(asked.inputs, batch_size=128, verbose=0)
+        found[name] = tagged = asked.words_of(shares)
     print_tags(gold, found)
     chosen = [i for i, words in enumerate(sentences) if 12 <= len(words) <= 40]
     chosen = sorted(chosen, key=lambda i: -len(tag_chunks(gold[i])))[:8]

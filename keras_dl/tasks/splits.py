@@ -62,17 +62,19 @@ class TaskSplit:
         return Batches(self.inputs, self.targets, batch_size, **options)
 
     def logits(self, model, batch_size=32):
-        """What a model with one head says, in the order of the examples.
+        """What a model with one head returns, in the order of the examples.
 
         Args:
             model: A `keras_dl.applications.TaskModel`, or what reads the same.
+                A model without `predict_logits` gives them by `predict`.
             batch_size: Integer of at least 1.
 
         Returns:
-            An array with the outputs for each example.
+            An array with the outputs for each example: logits.
         """
         batches = self.batches(batch_size)
-        found = model.predict(batches, verbose=0)
+        predict = getattr(model, "predict_logits", model.predict)
+        found = predict(batches, verbose=0)
         return self._in_order(keras.ops.convert_to_numpy(found), batches)
 
     def predictions(self, logits):

@@ -15,6 +15,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef
 from keras_dl import heads, tasks
 from keras_dl.applications import BERT, TaskModel
 from keras_dl.text import as_vocabulary
+from keras_dl.training import SupervisedTrainer
 
 ROWS = [name for name in EXPECTED if "glue" in name or name == "swag"]
 LETTERS = string.ascii_letters + string.digits + string.punctuation + "—éÉ"
@@ -166,9 +167,14 @@ def test_logits_come_in_the_order_of_the_examples(files):
         name: np.stack([np.pad(row, (0, 40 - len(row))) for row in rows])
         for name, rows in train.inputs.items()
     }
-    expected = model.predict(filled, verbose=0)
+    expected = keras.ops.convert_to_numpy(model(filled))  # No probabilities.
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.ptp(expected[:, 0]) > 1e-3
+    # So does what trains the model, and any model that only predicts.
+    trainer = SupervisedTrainer(model)
+    np.testing.assert_allclose(train.logits(trainer, 64), found, atol=1e-5)
+    plain = keras.Sequential([model])
+    np.testing.assert_allclose(train.logits(plain, 64), found, atol=1e-5)
 
 
 def one_hot(targets, width):
