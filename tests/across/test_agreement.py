@@ -5,6 +5,7 @@ backend, are compared with PyTorch's, which other tests compare with oracles.
 """
 
 import of_layers
+import of_methods
 import of_models
 import of_parts
 import of_trainers
@@ -18,13 +19,14 @@ from keras_dl import (
     layers,
     losses,
     metrics,
+    models,
     optimizers,
     training,
 )
 from keras_dl.testing import compare_many
 from keras_dl.testing.report import Row
 
-FILES = (of_layers, of_parts, of_models, of_trainers)
+FILES = (of_layers, of_parts, of_models, of_methods, of_trainers)
 ROUNDING = 2e-7
 ROOMS = (
     applications,
@@ -32,6 +34,7 @@ ROOMS = (
     layers,
     losses,
     metrics,
+    models,
     optimizers,
     training,
 )
@@ -43,6 +46,13 @@ WITHOUT = {
     heads.Head: "what heads have in common",
     heads.EntityAlignment: "MaskedLM with other targets",
     keras_dl.generate: "test_generation.py has the texts of all backends",
+    models.ConfiguredModel: "what models have in common",
+    models.Encoder: "what encoders have in common",
+    models.Task: "plain Python: what trainers ask models for",
+    models.feature_paths: "plain Python: names of features",
+    models.sublayer: "plain Python: finds a layer",
+    models.sublayers: "plain Python: finds layers",
+    models.variables_by_path: "plain Python: finds variables",
     metrics.BLEU: "counts with sacrebleu, outside of any backend",
     metrics.tag_chunks: "plain Python",
     metrics.squad_normalize: "plain Python",
