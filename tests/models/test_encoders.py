@@ -162,6 +162,26 @@ def test_pooling():
         np.testing.assert_allclose(array(found), expected)
 
 
+@pytest.mark.compiled
+def test_a_backbone_of_ones_own_survives_its_file(tmp_path):
+    ids = keras.Input((None,), dtype="int32", name="token_ids")
+    x = keras.layers.Embedding(WORDS, 4, name="token_embedding")(ids)
+    backbone = keras.Model({"token_ids": ids}, keras.layers.Dense(8)(x))
+    encoder = BackboneEncoder(backbone, pooling="last", pad_id=2)
+    model = applications.TaskModel(encoder, heads.Classification(3))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(again.encoder, BackboneEncoder)
+    assert (again.encoder.pooling, again.encoder.pad_id) == ("last", 2)
+    np.testing.assert_allclose(array(again(IDS)), array(model(IDS)), rtol=1e-5)
+    # Neither argument goes unread.
+    for changes in ({"pooling": "first"}, {"pad_id": 0}):
+        other = BackboneEncoder.from_config({**encoder.get_config(), **changes})
+        other.set_weights(encoder.get_weights())
+        ours, theirs = (e(IDS)["pooled_output"] for e in (encoder, other))
+        assert not np.allclose(array(ours), array(theirs))
+
+
 def test_a_head_asks_for_what_an_encoder_lacks():
     plain = applications.LSTMEncoder(WORDS, 4, 4, pooling=None)
     with pytest.raises(ValueError, match="needs an encoder with a pooler"):
