@@ -84,6 +84,10 @@ NAMES = {
         sequential,
         "trainers ask whether all parts are built: AttributeError",
     ),
+    "_flatten_metrics_in_order": (
+        sequential,
+        "trainers override it, so that the loss comes first: `require`",
+    ),
     "_forward_hooks": (
         layers.Identity,
         "PyTorch's: layers with hooks are called in full: AttributeError",

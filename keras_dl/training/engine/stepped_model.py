@@ -19,7 +19,7 @@ from keras_dl.training.engine.step_checks import (
 )
 
 # Overridden below.
-keras_names.require(keras.Model, "_symbolic_build")
+keras_names.require(keras.Model, "_symbolic_build", "_flatten_metrics_in_order")
 # The key of the seed generators' states among the saved variables.
 _SEEDS = "seed_states"
 
@@ -153,6 +153,14 @@ class SteppedModel(keras.Model):
                 logs.update(current)
                 logs.update({k: results[k] for k in means.metric_names})
         return logs
+
+    def _flatten_metrics_in_order(self, logs):
+        """As Keras' lists of logs: the loss comes first."""
+        if "loss" not in logs or len(logs) == 1:
+            return super()._flatten_metrics_in_order(logs)
+        others = {name: value for name, value in logs.items() if name != "loss"}
+        found = super()._flatten_metrics_in_order(others)
+        return [logs["loss"], *(found if isinstance(found, list) else [found])]
 
     def _check_first_step(self, logs):
         """Refuses a training that starts with a loss that is not a number."""
