@@ -446,6 +446,96 @@ BREAKS = [
         EVERY,
         ("generation/test_search.py",),
     ),
+    # What any model answers, and what trains it.
+    Break(
+        "taps-record-inputs",
+        "models",
+        "values",
+        "keras_dl/models/features.py",
+        'if self.what in ("input", "logits"):',
+        'if self.what != "weights":',
+        EVERY,
+        ("models/test_features.py",),
+    ),
+    Break(
+        "attention-logits-after-the-mask",
+        "models",
+        "masks",
+        "keras_dl/models/features.py",
+        "value = args[0] if args else next(iter(kwargs.values()))\n",
+        "value = args[0] if args else next(iter(kwargs.values()))\n"
+        '            if kwargs.get("allowed") is not None:\n'
+        '                real = kwargs["allowed"]\n'
+        "                value = keras.ops.where(real, value, -1e9)\n",
+        EVERY,
+        ("models/test_features.py",),
+    ),
+    Break(
+        "vectors-are-not-added",
+        "models",
+        "gradients",
+        "keras_dl/models/embedded.py",
+        "return call(*args, **kwargs) + vectors if self._added else vectors",
+        "return vectors",
+        EVERY,
+        ("training/test_supervised_trainer.py",),
+    ),
+    Break(
+        "what-a-model-trains-is-not-asked",
+        "models",
+        "values",
+        "keras_dl/models/task.py",
+        'return self._ask("trained_variables", own)',
+        "return own",
+        EVERY,
+        ("models/test_task.py",),
+    ),
+    Break(
+        "weights-evaluated-as-they-are",
+        "training",
+        "state",
+        "keras_dl/training/supervised/supervised_trainer.py",
+        "        with weights_read(self.readings):\n"
+        "            batch = self._look(\n"
+        "                x, y",
+        "        with weights_read([]):\n"
+        "            batch = self._look(\n"
+        "                x, y",
+        EVERY,
+        ("training/test_supervised_trainer.py",),
+    ),
+    Break(
+        "terms-count-padding",
+        "training",
+        "masks",
+        "keras_dl/training/supervised/supervised_trainer.py",
+        "padding_mask(self.network, clean) if self.terms else None",
+        "None",
+        EVERY,
+        ("training/test_supervised_trainer.py",),
+    ),
+    Break(
+        "statistics-of-teachers-move",
+        "training",
+        "state",
+        "keras_dl/training/supervised/supervised_trainer.py",
+        "            with _untouched(teacher):\n"
+        "                glimpse = self._glimpse(teacher, x, paths, False)",
+        "            with contextlib.nullcontext():\n"
+        "                glimpse = self._glimpse(teacher, x, paths, True)",
+        EVERY,
+        ("training/test_supervised_trainer.py",),
+    ),
+    Break(
+        "heads-of-one-name",
+        "applications",
+        "gradients",
+        "applications/task_model.py",
+        "keras.name_scope(name or head.name)",
+        'keras.name_scope("head")',
+        ("torch",),
+        ("training/test_supervised_trainer.py",),
+    ),
     # Models.
     Break(
         "config-without-dropout",

@@ -119,6 +119,8 @@ def test_features_of_bert_are_what_it_returns_itself():
             atol=1e-5,
         )
     real = (IDS != 0)[:, None, None]
+    # Before the mask, logits of padding are like all others.
+    assert np.max(np.abs(array(found["attention_logits/1"]))) < 100
     weights = ops.softmax(ops.where(real, found["attention_logits/1"], -1e9))
     np.testing.assert_allclose(
         array(weights), array(found["attention_weights/1"]), atol=1e-5

@@ -15,7 +15,9 @@ from keras_dl.training import (
     InputNoise,
     InputPerturbation,
     LossTerm,
+    SupervisedBatch,
     SupervisedTrainer,
+    masked_mean,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -104,8 +106,9 @@ def test_with_no_term_it_is_keras_own_fit(kind):
             x, y, batch_size=4, epochs=5, shuffle=False, verbose=0
         ).history
         evaluated = trained.evaluate(x, y, verbose=0, return_dict=True)
+        listed = trained.evaluate(x, y, verbose=0)
         predicted = trained.predict(x, verbose=0)
-        results.append((history, evaluated, predicted))
+        results.append((history, evaluated, listed, predicted))
         weights.append([array(weight) for weight in model.weights])
     for ours, theirs in zip(*weights, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
@@ -353,6 +356,11 @@ def test_readings_stack_and_are_baked():
         rtol=1e-4,
         atol=1e-6,
     )
+    np.testing.assert_allclose(
+        trainer.evaluate(ROWS, LABELS, verbose=0)[0],
+        array(SCE(from_logits=True)(LABELS, expected)),
+        rtol=1e-4,
+    )
     trainer.finish()
     np.testing.assert_allclose(
         array(model.head.kernel), 2 * kernel * mask, rtol=1e-6
@@ -362,6 +370,7 @@ def test_readings_stack_and_are_baked():
 def test_sample_weights_count_in_terms():
     class Rows(LossTerm):
         def loss(self, batch):
+            assert isinstance(batch, SupervisedBatch)
             return ops.sum(batch.student.outputs, axis=-1)
 
     model = keras.Sequential([keras.Input((5,)), layers.Dense(1)])
@@ -392,6 +401,18 @@ def test_padding_counts_for_nothing_in_terms():
         logs = trainer.test_on_batch(ids[:, :length], LABELS, return_dict=True)
         values.append(float(logs["states"]))
     np.testing.assert_allclose(*values, rtol=1e-5)
+
+
+def test_mean_over_real_tokens():
+    values = RANDOM.normal(size=(2, 3, 4)).astype("float32")
+    mask = np.array([[True, True, False], [False, False, False]])
+    expected = [values[0, :2].mean(), 0.0]
+    found = array(masked_mean(values, ops.convert_to_tensor(mask)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # No axis of time: the mask says nothing.
+    for given in (None, mask[:, :2]):
+        found = array(masked_mean(values, given))
+        np.testing.assert_allclose(found, values.mean((1, 2)), rtol=1e-4)
 
 
 @pytest.mark.parametrize(
