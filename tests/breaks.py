@@ -519,7 +519,7 @@ BREAKS = [
         "training",
         "state",
         "keras_dl/training/supervised/supervised_trainer.py",
-        "            with _untouched(teacher):\n"
+        "            with untouched(teacher):\n"
         "                glimpse = self._glimpse(teacher, x, paths, False)",
         "            with contextlib.nullcontext():\n"
         "                glimpse = self._glimpse(teacher, x, paths, True)",

@@ -146,8 +146,8 @@ class Poisson(models.SupervisedModel):
 
 
 class Slope(training.InputPerturbation):
-    def perturb(self, inputs, loss):
-        return inputs + keras_dl.grad(loss)(inputs)
+    def perturb(self, inputs, task):
+        return inputs + keras_dl.grad(task.loss)(inputs)
 
 
 class Bounded(models.WeightReading):

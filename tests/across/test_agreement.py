@@ -46,6 +46,7 @@ WITHOUT = {
     heads.Head: "what heads have in common",
     heads.EntityAlignment: "MaskedLM with other targets",
     keras_dl.generate: "test_generation.py has the texts of all backends",
+    training.PerturbedTask: "holds what perturbations are given",
     training.SupervisedBatch: "holds what terms are given",
     models.ConfiguredModel: "what models have in common",
     models.Encoder: "what encoders have in common",

@@ -15,6 +15,7 @@ from keras_dl.training import (
     InputNoise,
     InputPerturbation,
     LossTerm,
+    PerturbedTask,
     SupervisedBatch,
     SupervisedTrainer,
     masked_mean,
@@ -300,6 +301,7 @@ class Slopes(InputPerturbation):
     """One step up the loss."""
 
     def perturb(self, inputs, task):
+        assert isinstance(task, PerturbedTask)
         slopes = keras_dl.grad(task.loss)(inputs)
         slopes = slopes if isinstance(slopes, list) else [slopes]
         self.seen = [ops.shape(slope) for slope in slopes]
