@@ -24,7 +24,7 @@ class Pretrainer(TaskModel):
     decayed, by any optimizer.
 
     Args:
-        encoder: A `BERT`.
+        encoder: A `keras_dl.models.Encoder`, such as a `BERT`.
         heads: Name of an objective, a list of names, a head, or a dict of
             heads by the names of their objectives.
         **kwargs: Arguments of `keras.Model`.

@@ -8,7 +8,7 @@ from keras_dl.applications.bert import hugging_face
 from keras_dl.applications.bert import hugging_face_heads as their_heads
 from keras_dl.applications.bert.bert import BERT
 from keras_dl.heads import Head
-from keras_dl.models import SupervisedModel, feature_paths
+from keras_dl.models import Encoder, SupervisedModel, feature_paths
 from keras_dl.models.features import embedding_paths, under
 from keras_dl.models.supervised_model import check_takes_logits
 
@@ -36,7 +36,7 @@ class TaskModel(WritingModel, SupervisedModel):
     sequence, for which `keras_dl.generate(model, sources)` writes.
 
     Args:
-        encoder: A `BERT`.
+        encoder: A `keras_dl.models.Encoder`, such as a `BERT`.
         heads: A head, or a dict of heads by the names of their tasks.
         **kwargs: Arguments of `keras.Model`.
 
@@ -45,7 +45,7 @@ class TaskModel(WritingModel, SupervisedModel):
         training: Whether dropout is active.
 
     Raises:
-        TypeError: If `heads` are no heads.
+        TypeError: If `heads` are no heads, or `encoder` is no encoder.
         ValueError: If a head does not fit the encoder, inputs have unknown
             names, or arrays hold ids that do not exist.
 
@@ -68,6 +68,12 @@ class TaskModel(WritingModel, SupervisedModel):
 
     def __init__(self, encoder, heads, **kwargs):
         super().__init__(**kwargs)
+        if not isinstance(encoder, Encoder):
+            raise TypeError(
+                "`encoder` must be a keras_dl.models.Encoder, such as "
+                "keras_dl.applications.BERT, or a BackboneEncoder of a model. "
+                f"Received: encoder={encoder!r}."
+            )
         self.encoder = encoder
         self.heads = _check_heads(heads)
         for name, head in self._by_name().items():
@@ -139,6 +145,11 @@ class TaskModel(WritingModel, SupervisedModel):
             ValueError: If no model of Hugging Face is like this one.
             ImportError: If safetensors is not installed.
         """
+        if not isinstance(self.encoder, BERT):
+            raise ValueError(
+                "No model of Hugging Face is like this one, whose encoder is "
+                f"no BERT. Received: encoder={self.encoder!r}."
+            )
         family = hugging_face.family_of(self.encoder)
         task = their_heads.task_for(self.heads, family, task)
         config = {
@@ -189,22 +200,12 @@ class TaskModel(WritingModel, SupervisedModel):
         *below, pooler = self.encoder.layer_groups()
         return [*below, [*pooler, *self._several()]]
 
-    @property
-    def trainable_variables(self):
-        """All but the pooler's, if no head reads it: it gets no gradient."""
-        return self._used(super().trainable_variables)
-
-    @property
-    def trainable_weights(self):
-        """As `trainable_variables`."""
-        return self._used(super().trainable_weights)
-
-    def _used(self, variables):
+    def untrained_variables(self):
+        """The pooler's, if no head reads it: it gets no gradient."""
         if any(head.reads_pooled for head in self._several()):
-            return variables
+            return []
         pooler = self.encoder.layer_groups()[-1]
-        unused = {id(v) for layer in pooler for v in layer.weights}
-        return [v for v in variables if id(v) not in unused]
+        return [v for layer in pooler for v in layer.weights]
 
     def _split(self, inputs):
         """The inputs of the encoder, and those of the heads."""

@@ -45,9 +45,10 @@ class TokenModel(SupervisedModel):
         return [Perplexity(ignore_class=self.pad_id)]
 
     def padding_mask(self, inputs):
-        """Which tokens are real, those of the last of the inputs."""
-        several = isinstance(inputs, (list, tuple))
-        return ops.not_equal(inputs[-1] if several else inputs, self.pad_id)
+        """Which tokens are real; `None` for pairs, which have two answers."""
+        if isinstance(inputs, (list, tuple)):
+            return None
+        return ops.not_equal(inputs, self.pad_id)
 
     def check_loss(self, loss):
         check_takes_logits(loss)

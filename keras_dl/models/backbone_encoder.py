@@ -27,7 +27,7 @@ class BackboneEncoder(Encoder):
         pooling: What heads that look at a whole text read: `"first"` or
             `"last"` of the real tokens, their `"mean"` or `"max"`. `None`:
             the backbone's own `"pooled_output"`, and `"first"` if it has none.
-        pad_id: Id of the padding.
+        pad_id: Id of the padding: 0, as BERT's; RoBERTa's is 1.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -67,7 +67,6 @@ class BackboneEncoder(Encoder):
             isinstance(backbone.output, dict)
             and "pooled_output" in backbone.output
         )
-        self.token_embedding = sublayer(backbone, embedding_paths(backbone)[0])
         self.vocabulary_size = self.token_embedding.input_dim
         self.embedding_dim = self.token_embedding.output_dim
         for name in _SIZES:
@@ -76,6 +75,12 @@ class BackboneEncoder(Encoder):
                 setattr(self, name, value)
         self.num_layers = max(len(self._block_paths()), 1)
         self.built = True
+        self._change_as_saved()
+
+    @property
+    def token_embedding(self):
+        """The backbone's layer that looks up tokens."""
+        return sublayer(self.backbone, embedding_paths(self.backbone)[0])
 
     @property
     def pooled_dim(self):

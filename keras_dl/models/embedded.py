@@ -1,5 +1,9 @@
 """Continuous inputs: a model of tokens, called with vectors in their place."""
 
+import functools
+
+from keras import ops
+
 from keras_dl.models.features import embedding_paths
 from keras_dl.models.paths import sublayer
 from keras_dl.models.taps import tapped
@@ -106,7 +110,12 @@ class vectors_in_place:
     def __init__(self, model, vectors, added=False):
         self._left, self._count = list(vectors), len(vectors)
         self._added = added
-        self._tapped = tapped([(layer, self._give) for layer in _layers(model)])
+        self._tapped = tapped(
+            [
+                (layer, functools.partial(self._give, layer.compute_dtype))
+                for layer in _layers(model)
+            ]
+        )
 
     def __enter__(self):
         self._tapped.__enter__()
@@ -116,12 +125,12 @@ class vectors_in_place:
         if kind is None and self._left:
             raise self._wrong(self._count - len(self._left))
 
-    def _give(self, call, *args, **kwargs):
+    def _give(self, dtype, call, *args, **kwargs):
         if _is_reverse(args, kwargs):
             return call(*args, **kwargs)
         if not self._left:
             raise self._wrong("more")
-        vectors = self._left.pop(0)
+        vectors = ops.cast(self._left.pop(0), dtype)
         return call(*args, **kwargs) + vectors if self._added else vectors
 
     def _wrong(self, times):

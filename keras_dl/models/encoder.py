@@ -175,5 +175,5 @@ def pool(sequence, real, pooling):
         total = ops.sum(ops.where(real, sequence, 0), axis=1)
         count = ops.sum(ops.cast(real, sequence.dtype), axis=1)
         return total / ops.maximum(count, 1)
-    lowest = ops.max(ops.where(real, sequence, -6e4), axis=1)
-    return ops.where(ops.any(real, axis=1), lowest, 0)
+    largest = ops.max(ops.where(real, sequence, -6e4), axis=1)
+    return ops.where(ops.any(real, axis=1), largest, 0)

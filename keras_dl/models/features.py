@@ -207,8 +207,8 @@ def embedding_paths(model):
 def padding_mask(model, inputs):
     """Which tokens of the inputs of a model are real.
 
-    As the model's encoder reads them, as an input of that name says, or as an
-    embedding with `mask_zero` does.
+    As the model's encoder reads them, as an input of that name says, or, of a
+    model with a single input, as an embedding with `mask_zero` does.
 
     Args:
         model: A Keras layer or model.
@@ -221,10 +221,12 @@ def padding_mask(model, inputs):
         return model.padding_mask(inputs)
     if isinstance(inputs, dict) and "padding_mask" in inputs:
         return keras.ops.cast(inputs["padding_mask"], "bool")
-    for layer in sublayers(model).values():
-        if isinstance(layer, keras.layers.Embedding) and layer.mask_zero:
-            first = keras.tree.flatten(inputs)[0]
-            return keras.ops.not_equal(first, 0)
+    alone = not isinstance(inputs, (dict, list, tuple))
+    if alone and any(
+        isinstance(layer, keras.layers.Embedding) and layer.mask_zero
+        for layer in sublayers(model).values()
+    ):
+        return keras.ops.not_equal(inputs, 0)
     return None
 
 
@@ -268,8 +270,7 @@ class _Request:
         try:
             return sublayer(self.model, path)
         except ValueError as error:
-            standard = "/".join(path.split("/")[:1])
-            if standard not in _STANDARD:
+            if path.split("/")[0] not in _STANDARD:
                 raise
             there = sorted(names) or "none"
             raise ValueError(
@@ -334,8 +335,12 @@ class _Request:
         return self.values[self.call or 0]
 
 
-_STANDARD = ("hidden_states", "attention_weights", "attention_logits")
-_STANDARD = (*_STANDARD, "embeddings")
+_STANDARD = (
+    "hidden_states",
+    "attention_weights",
+    "attention_logits",
+    "embeddings",
+)
 
 
 class _Found(collections.abc.Mapping):

@@ -55,34 +55,33 @@ def sublayer(model, path):
     >>> keras_dl.models.sublayer(model, "head").units
     3
     """
-    layer, rest = model, path
+    return walk(model, path)[-1][-1] if path else model
+
+
+def walk(model, path):
+    """The steps of a path.
+
+    Returns:
+        List of `(parent, name, layer)`: the layer that holds another one, and
+        the name, as `sublayers(parent, by_place=True)` writes it, under which.
+    """
+    steps, layer, rest = [], model, path
     while rest:
-        options = {**dict(_children(layer, True)), **dict(_children(layer))}
-        by_name = {child.name: child for child in options.values()}
+        places = dict(_children(layer, True))
+        options = {**dict(_children(layer)), **places}
+        names = {child.name: child for child in options.values()} | options
         # The longest name first: "blocks/0" is one step.
-        for name in sorted({**by_name, **options}, key=len, reverse=True):
+        for name in sorted(names, key=len, reverse=True):
             if rest == name or rest.startswith(f"{name}/"):
-                layer = options.get(name, by_name.get(name))
-                rest = rest[len(name) + 1 :]
+                child, rest = names[name], rest[len(name) + 1 :]
                 break
         else:
             raise _unknown(model, path)
-    return layer
-
-
-def holder(model, path):
-    """Where a sublayer is held.
-
-    Returns:
-        `(parent, name)`: the layer that holds it, and the name, as `sublayers`
-        writes it, under which.
-    """
-    layer = sublayer(model, path)
-    for parent in (model, *sublayers(model).values()):
-        for name, child in _children(parent):
-            if child is layer:
-                return parent, name
-    raise _unknown(model, path)
+        if name not in places:
+            name = next(n for n, part in places.items() if part is child)
+        steps.append((layer, name, child))
+        layer = child
+    return steps
 
 
 def is_graph(model):

@@ -3,15 +3,14 @@
 import keras
 
 from keras_dl.backend import keras_names
-from keras_dl.models.paths import holder, is_graph, sublayer, sublayers
+from keras_dl.models.paths import is_graph, sublayers, walk
 
 keras_names.require(keras.Layer, "_post_build")
 
 
 def put_layer(owner, path, layer):
     """Exchanges the layer at a path for another one."""
-    old = sublayer(owner, path)
-    parent, name = holder(owner, path)
+    parent, name, old = walk(owner, path)[-1]
     if is_graph(parent):
         raise nobody_records(owner, path)
     parent._tracker.replace_tracked_value("layers", old, layer)

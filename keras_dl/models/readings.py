@@ -125,7 +125,7 @@ class WeightReading(keras.Layer):
         return (
             variable.trainable
             and len(variable.shape) > 1
-            and not path.endswith("embeddings")
+            and not path.endswith(("embeddings", "bias"))
         )
 
     @property
@@ -222,7 +222,18 @@ class WeightMask(WeightReading):
 
     def __init__(self, masks=None, **kwargs):
         if masks is not None:
-            kwargs.setdefault("paths", [re.escape(path) for path in masks])
+            if kwargs.get("paths") is not None:
+                raise ValueError(
+                    "Give `masks` or `paths`: masks are of their own paths. "
+                    f"Received: paths={kwargs['paths']!r}."
+                )
+            kwargs["paths"] = [re.escape(path) for path in masks]
+            for path, mask in masks.items():
+                if not np.isin(np.array(mask), (0, 1)).all():
+                    raise ValueError(
+                        "`masks` must hold zeros and ones. Received for "
+                        f"{path!r}: {np.unique(mask)}."
+                    )
         super().__init__(**kwargs)
         self._given = _Held()
         self._given.variables = {
@@ -257,5 +268,6 @@ class WeightMask(WeightReading):
             variable.assign(self.read(path, ops.convert_to_tensor(variable)))
 
     def get_config(self):
+        config = super().get_config()
         masks = {p: m.tolist() for p, m in self._given.variables.items()}
-        return {**super().get_config(), "masks": masks or None}
+        return config | ({"masks": masks, "paths": None} if masks else {})

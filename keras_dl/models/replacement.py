@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.models.paths import is_graph, sublayer, sublayers
+from keras_dl.models.paths import is_graph, walk
 from keras_dl.models.placement import nobody_records, put_layer
 from keras_dl.models.serialization import ConfiguredModel
 
@@ -50,51 +50,41 @@ def replace_layer(model, path, layer):
             "`layer` must be built, so that its variables are there. Received: "
             f"{layer!r}."
         )
-    sublayer(model, path)  # An unknown path is refused here.
-    if is_graph(model):
-        return _in_graph(model, path, layer)
-    owner, rest = _recorder(model, path)
-    if owner is None:
-        raise nobody_records(model, path)
-    put_layer(owner, rest, layer)
-    owner.replaced[_canonical(owner, layer)] = layer
-    model._post_build()
-    return model
-
-
-def _recorder(model, path):
-    """The last model on the way to a place that would record a new layer."""
-    owner, rest = None, path
-    parts = path.split("/")
-    for i in range(len(parts)):
-        begin = "/".join(parts[:i])
-        try:
-            layer = sublayer(model, begin) if begin else model
-        except ValueError:
-            continue  # A name and an index are one step.
-        if isinstance(layer, ConfiguredModel):
-            owner, rest = layer, "/".join(parts[i:])
-    return owner, rest
-
-
-def _canonical(owner, layer):
-    parts = sublayers(owner, by_place=True).items()
-    return next(path for path, part in parts if part is layer)
-
-
-def _in_graph(model, path, layer):
-    """A functional or sequential model with another layer in it."""
-    names = [child.name for child in model.layers]
-    name = max(
-        (n for n in names if path == n or path.startswith(f"{n}/")), key=len
-    )
-    old, rest = model.get_layer(name), path[len(name) + 1 :]
-    if rest:
-        if not (is_graph(old) or isinstance(old, ConfiguredModel)):
-            raise nobody_records(model, path)
-        layer = replace_layer(old, rest, layer)
-        if layer is old:
+    steps = walk(model, path)
+    for part in (model, *(child for _, _, child in steps)):
+        if isinstance(part, keras.Model):
+            # What was compiled has the old layer in it.
+            part.train_function = part.test_function = None
+            part.predict_function = None
+    new = layer
+    for i in reversed(range(len(steps))):
+        parent, _, old = steps[i]
+        if not is_graph(parent):
+            _record(steps[: i + 1], new)
+            model._post_build()
             return model
+        new = _with_another(parent, old, new)
+    return new
+
+
+def _record(steps, layer):
+    """Puts a layer at the end of a path, and says so in a config."""
+    owners = [
+        i
+        for i, (parent, _, _) in enumerate(steps)
+        if isinstance(parent, ConfiguredModel)
+    ]
+    path = "/".join(name for _, name, _ in steps)
+    if not owners:
+        raise nobody_records(steps[0][0], path)
+    owner = steps[owners[-1]][0]
+    path = "/".join(name for _, name, _ in steps[owners[-1] :])
+    put_layer(owner, path, layer)
+    owner.replaced[path] = layer
+
+
+def _with_another(graph, old, new):
+    """A functional or sequential model with another layer in it."""
     return keras.models.clone_model(
-        model, clone_function=lambda x: layer if x is old else x
+        graph, clone_function=lambda x: new if x is old else x
     )

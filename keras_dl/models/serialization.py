@@ -2,11 +2,8 @@
 
 import keras
 
-from keras_dl.backend import keras_names
 from keras_dl.models.placement import restore
 from keras_dl.models.quantized import quantization_of, quantize_as
-
-keras_names.require(keras.Layer, "_post_build")
 
 
 class ConfiguredModel(keras.Model):

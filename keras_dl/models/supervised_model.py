@@ -4,10 +4,11 @@ import inspect
 
 import keras
 
+from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.serialization import ConfiguredModel
 
 
-class SupervisedModel(ConfiguredModel):
+class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
     """A Keras model with the loss, metrics and predictions of its task.
 
     The base of the models of `keras_dl.applications`, and of your own that are
@@ -20,7 +21,7 @@ class SupervisedModel(ConfiguredModel):
     | `default_metrics()`   | the metrics of its predictions                   |
     | `predictions(outputs)`| what outputs mean: probabilities or values       |
     | `targets(y)`          | of targets, or their weights, those it takes     |
-    | `trained_variables()` | what an optimizer updates                        |
+    | `untrained_variables()`| what no optimizer updates                       |
     | `check_arrays(x, y)`  | refuses arrays that hold what cannot be          |
     | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
     | `embedding_paths()`   | look-ups of tokens: `keras_dl.models.embed`      |
@@ -83,10 +84,6 @@ class SupervisedModel(ConfiguredModel):
     def targets(self, y):
         """Of all targets of a batch, or their weights, those it takes."""
         return y
-
-    def trained_variables(self):
-        """The variables that an optimizer updates."""
-        return self.trainable_variables
 
     def check_arrays(self, x, y=None):
         """Refuses arrays that hold what cannot be, such as unknown ids."""

@@ -19,23 +19,29 @@ class Task:
     def __init__(self, model):
         self.model = model
 
-    def compile_arguments(self):
-        """The arguments `loss`, `metrics` and so on of `compile`, a dict."""
-        if getattr(self.model, "compiled", False):
-            keras_names.require(self.model, "_compile_config")
-            given = self.model._compile_config.config
-            return {
-                "loss": self.model.loss,
-                "loss_weights": given.get("loss_weights"),
-                "metrics": _copies(given.get("metrics")),
-                "weighted_metrics": _copies(given.get("weighted_metrics")),
-            }
-        if hasattr(self.model, "default_loss"):
-            return {
-                "loss": self.model.default_loss(),
-                "weighted_metrics": self._ask("default_metrics", None),
-            }
-        return {}
+    def loss(self):
+        """The arguments of `compile` about the loss, a dict."""
+        if self._is_compiled():
+            given = self._compile_config()
+            weights = given.get("loss_weights")
+            return {"loss": self.model.loss, "loss_weights": weights}
+        loss = self._ask("default_loss", None)
+        return {} if loss is None else {"loss": loss}
+
+    def metrics(self):
+        """The arguments of `compile` about the metrics, a dict."""
+        if self._is_compiled():
+            given = self._compile_config()
+            names = "metrics", "weighted_metrics"
+            return {name: _copies(given.get(name)) for name in names}
+        return {"weighted_metrics": self._ask("default_metrics", None)}
+
+    def _is_compiled(self):
+        return getattr(self.model, "compiled", False)
+
+    def _compile_config(self):
+        keras_names.require(self.model, "_compile_config")
+        return self.model._compile_config.config
 
     def predictions(self, outputs):
         """What outputs mean; see `SupervisedModel.predictions`."""
@@ -45,12 +51,12 @@ class Task:
         """Of targets, or their weights, those that the model takes."""
         return self._ask("targets", y, y)
 
-    def trained_variables(self):
-        """The variables of the model that an optimizer updates."""
+    def untrained_variables(self):
+        """The variables of the model that no optimizer updates."""
         if self.model is None:
             return []
-        own = self.model.trainable_variables
-        return self._ask("trained_variables", own)
+        trained = set(map(id, self.model.trainable_variables))
+        return [v for v in self.model.variables if id(v) not in trained]
 
     def check_arrays(self, x, y=None):
         """Refuses arrays that hold what cannot be."""
@@ -69,8 +75,14 @@ def _copies(metrics):
     """The same metrics, of a state of their own."""
 
     def copy(metric):
-        if isinstance(metric, keras.metrics.Metric):
+        if not isinstance(metric, keras.metrics.Metric):
+            return metric
+        try:
             return type(metric).from_config(metric.get_config())
-        return metric
+        except Exception as error:
+            raise ValueError(
+                f"The metric {metric.name!r} of the model cannot be copied by "
+                "its config: give `metrics` to `compile`."
+            ) from error
 
     return keras.tree.map_structure(copy, metrics)

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 from keras.ops import convert_to_numpy as array
 
-import keras_dl  # noqa: F401 (registers)
+import keras_dl
 from keras_dl import applications, heads
 from keras_dl.models import replace_layer, sublayer, variables_by_path
 
@@ -68,6 +68,16 @@ def test_a_replaced_layer_survives_its_file(tmp_path):
     assert len(sublayer(again, "blocks/0/widen").layers) == 2
 
 
+@pytest.mark.compiled
+def test_what_was_compiled_is_compiled_anew():
+    model, x = mlp(), np.ones((2, 5), "float32")
+    model.predict(x, verbose=0)
+    replace_layer(model, "hidden/0", thin_flat(5, 8))
+    np.testing.assert_allclose(
+        model.predict_logits(x, verbose=0), array(model(x)), rtol=1e-5
+    )
+
+
 def test_a_model_that_is_built_later():
     model = mlp()
     replace_layer(model, "hidden/0", thin_flat(5, 8))
@@ -98,6 +108,7 @@ def test_in_a_functional_model_another_one_is_made(kind, tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(array(again(x)), array(new(x)), rtol=1e-6)
     assert model.count_params() != new.count_params()
+    assert replace_layer(model, "layers/0", thin_flat(3, 4)) is not model
     # One inside another.
     outer = keras.Sequential([keras.Input((3,)), model])
     newer = replace_layer(outer, f"{model.name}/wide", thin_flat(3, 4))
@@ -114,7 +125,18 @@ def test_what_nobody_would_record_is_refused():
         intermediate_dim=16,
         max_sequence_length=8,
     )
+    encoder = keras_dl.models.BackboneEncoder(backbone)
+    table = layers.Embedding(20, 8, name="token_embedding")
+    table.build((None, None))
+    replace_layer(encoder, "backbone/token_embedding", table)
+    assert encoder.token_embedding is table
+    assert list(encoder.replaced) == ["backbone"]
     path = "transformer_layer_0/feedforward_intermediate_dense"
+    replace_layer(encoder, f"backbone/{path}", thin(8, 16))
+    again = type(encoder).from_config(encoder.get_config())
+    assert [v.shape for v in again.weights] == [
+        v.shape for v in encoder.weights
+    ]
     with pytest.raises(ValueError, match="`path` must lead to a layer whose"):
         replace_layer(backbone, path, thin(8, 16))
     with pytest.raises(ValueError, match="has no sublayer"):

@@ -36,8 +36,8 @@ class Half(SupervisedModel):
     def targets(self, y):
         return None if y is None else y[:, :1]
 
-    def trained_variables(self):
-        return self.head.trainable_variables
+    def untrained_variables(self):
+        return self.body.variables
 
     def check_arrays(self, x, y=None):
         if np.isnan(x).any():
@@ -47,12 +47,13 @@ class Half(SupervisedModel):
 def test_a_model_says_what_it_trains_on():
     model = Half()
     task = Task(model)
-    arguments = task.compile_arguments()
+    arguments = task.loss() | task.metrics()
     assert isinstance(arguments["loss"], keras.losses.MeanSquaredError)
     assert arguments["weighted_metrics"] == ["mae"]
     assert task.predictions(3) == 6
     assert task.targets(np.ones((2, 5))).shape == (2, 1)
-    assert task.trained_variables() == model.head.trainable_variables
+    assert model.trainable_variables == model.head.trainable_variables
+    assert task.untrained_variables() == model.body.variables
     with pytest.raises(ValueError, match="`x` holds NaN"):
         task.check_arrays(np.array([np.nan]))
 
@@ -69,15 +70,14 @@ def test_only_what_it_trains_is_trained():
 
 def test_a_compiled_model_and_none():
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
-    assert Task(model).compile_arguments() == {}
+    assert Task(model).loss() == {}
     metric = keras.metrics.MeanAbsoluteError(name="far")
     model.compile(loss="mae", metrics=[metric])
-    arguments = Task(model).compile_arguments()
+    arguments = Task(model).loss() | Task(model).metrics()
     (copy,) = arguments["metrics"]
     assert arguments["loss"] == "mae" and copy.name == "far"
     assert copy is not metric
-    assert Task(model).trained_variables() == model.trainable_variables
+    assert Task(model).untrained_variables() == []
     nothing = Task(None)
-    assert nothing.compile_arguments() == {}
-    assert nothing.trained_variables() == []
+    assert nothing.loss() == {} and nothing.untrained_variables() == []
     assert nothing.predictions(X) is X and nothing.targets(Y) is Y

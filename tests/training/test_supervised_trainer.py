@@ -302,7 +302,7 @@ class Slopes(InputPerturbation):
 
     def perturb(self, inputs, task):
         assert isinstance(task, PerturbedTask)
-        slopes = keras_dl.grad(task.loss)(inputs)
+        slopes = task.gradient(inputs)
         slopes = slopes if isinstance(slopes, list) else [slopes]
         self.seen = [ops.shape(slope) for slope in slopes]
         return inputs + 0.5 * ops.sign(slopes[0])
@@ -501,13 +501,212 @@ def test_errors_come_before_the_first_step():
     with pytest.raises(ValueError, match=r"^'far' compares the student's"):
         trainer.fit(ROWS, np.ones((16, 3)), verbose=0)
     trainer = SupervisedTrainer(
-        lazy, teachers=lazy, terms=FeatureDistance("hidden/9", name="far")
+        lazy, teachers=mlp(), terms=FeatureDistance("hidden/9", name="far")
     )
     trainer.compile("sgd")
     with pytest.raises(ValueError, match="has no sublayer 'hidden/9'"):
         trainer.fit(ROWS, LABELS, verbose=0)
     with pytest.raises(ValueError, match="`loss` must take logits"):
         SupervisedTrainer(lazy).compile(loss=SCE())
+
+
+def test_more_errors():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+    with pytest.raises(ValueError, match="`teachers` must share no variables"):
+        SupervisedTrainer(model, teachers=model)
+    trainer = SupervisedTrainer(
+        two_heads(), teachers=two_heads(), terms=FeatureDistance(name="far")
+    )
+    trainer.compile("sgd")
+    x, y = MODELS["heads"][1:]
+    with pytest.raises(ValueError, match=r"one of \['outputs/label', 'outp"):
+        trainer.fit(x, y, verbose=0)
+    trainer = SupervisedTrainer(
+        two_heads(),
+        teachers=two_heads(),
+        terms=FeatureDistance("outputs/label", name="label_accuracy"),
+    )
+    trainer.compile("sgd")
+    with pytest.raises(ValueError, match="must not have the names of metrics"):
+        trainer.fit(x, y, verbose=0)
+
+    class Sides(LossTerm):
+        def loss(self, batch):
+            return batch.student.outputs
+
+    trainer = SupervisedTrainer(model, terms=Sides(name="sides"), task_weight=0)
+    trainer.compile("sgd")
+    with pytest.raises(ValueError, match="must return a scalar or losses of"):
+        trainer.train_on_batch(ROWS)
+    noisy = SupervisedTrainer(
+        bert(heads.Classification(3)), perturbation=InputNoise(0.1)
+    )
+    noisy.compile("sgd")
+    with pytest.raises(ValueError, match="InputNoise needs inputs of real"):
+        noisy.fit(IDS, LABELS, verbose=0)
+    with pytest.raises(ValueError, match="`masks` must hold zeros and ones"):
+        WeightMask({"head/kernel": [0.5]})
+    with pytest.raises(ValueError, match="Give `masks` or `paths`"):
+        WeightMask({"head/kernel": [1]}, paths="head/kernel")
+    with pytest.raises(TypeError, match="`encoder` must be a keras_dl.models"):
+        applications.TaskModel(model, heads.Classification(2))
+
+
+# What hangs on a model that changes.
+
+
+def masked(model):
+    trainer = SupervisedTrainer(
+        model, readings=[WeightMask({"head/kernel": np.zeros((8, 3))})]
+    )
+    trainer.compile(keras.optimizers.SGD(0.1))
+    return trainer
+
+
+@pytest.mark.compiled
+def test_readings_follow_a_model_that_is_built_late():
+    model = mlp()
+    trainer = masked(model)
+    with pytest.raises(ValueError, match="must be built, so that its weights"):
+        trainer.predict(ROWS, verbose=0)
+    model.build((None, 5))
+    bias = array(ops.softmax(array(model.head.bias)))
+    np.testing.assert_allclose(
+        trainer.predict(ROWS, verbose=0), [bias] * 16, rtol=1e-5
+    )
+    trainer.fit(ROWS, LABELS, verbose=0)
+    assert not array(model.head.kernel).any()
+    # And one whose layer is another by now.
+    other = layers.Dense(3)
+    other.build((None, 8))
+    keras_dl.models.replace_layer(model, "head", other)
+    with pytest.raises(ValueError, match="call `compile` again"):
+        trainer.fit(ROWS, LABELS, verbose=0)
+    trainer.compile("sgd")
+    trainer.fit(ROWS, LABELS, verbose=0)
+    assert not array(model.head.kernel).any()
+    before = array(model.head.bias)
+    assert trainer.finish() is model and not trainer.readings
+    trainer.finish()
+    np.testing.assert_array_equal(array(model.head.bias), before)
+
+
+@pytest.mark.compiled
+def test_weights_of_terms_can_be_set_between_steps():
+    class Large(LossTerm):
+        def loss(self, batch):
+            return ops.mean(ops.square(batch.student.outputs))
+
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(3)])
+    trainer = SupervisedTrainer(model, terms=Large(name="large"))
+    trainer.compile(keras.optimizers.SGD(0.0), loss="mse")
+    batch = ROWS, np.ones((16, 3), "float32")
+    for weight in (1.0, 10.0):
+        trainer.terms[0].weight = weight
+        logs = trainer.test_on_batch(*batch, return_dict=True)
+        np.testing.assert_allclose(
+            float(logs["loss"]),
+            float(logs["task_loss"]) + weight * float(logs["large"]),
+            rtol=1e-5,
+        )
+    assert trainer.terms[0].get_config()["weight"] == 10.0
+
+
+def test_regularization_counts_in_full():
+    class Small(LossTerm):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.layer = layers.Dense(1, activity_regularizer="l2")
+
+        def loss(self, batch):
+            return ops.mean(ops.square(self.layer(batch.student.outputs)))
+
+    model = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(3, kernel_regularizer="l2")]
+    )
+    y = np.ones((16, 3), "float32")
+    totals = []
+    term = Small(name="small")
+    for task_weight in (0, 0.5, 1):
+        trainer = SupervisedTrainer(model, terms=term, task_weight=task_weight)
+        trainer.compile(keras.optimizers.SGD(0.0), loss="mse")
+        for _ in range(2):  # On PyTorch the graph of a step ends with it.
+            logs = trainer.train_on_batch(ROWS, y, return_dict=True)
+        totals.append(float(logs["loss"]) - float(logs["small"]))
+    task = float(np.mean((array(model(ROWS)) - 1) ** 2))
+    rest = 0.01 * np.sum(array(model.layers[0].kernel) ** 2)
+    rest += 0.01 * np.sum(array(term.layer(model(ROWS))) ** 2) / 16
+    np.testing.assert_allclose(
+        totals, [rest, rest + 0.5 * task, rest + task], rtol=1e-4
+    )
+
+
+def test_teachers_of_different_kinds():
+    student = bert(heads.Classification(3))
+    ids = keras.Input((6,), dtype="int32")
+    x = layers.GlobalAveragePooling1D(name="pooled")(
+        layers.Embedding(20, 4)(ids)
+    )
+    other = keras.Model(ids, layers.Dense(3)(x))
+    trainer = SupervisedTrainer(
+        student,
+        teachers=[bert(heads.Classification(3)), other],
+        terms=[
+            FeatureDistance("hidden_states/1", name="states"),
+            FeatureDistance("outputs", of_teacher=1, name="logits"),
+        ],
+    )
+    trainer.compile("sgd")
+    logs = trainer.train_on_batch(IDS, LABELS, return_dict=True)
+    assert float(logs["states"]) > 0 and float(logs["logits"]) > 0
+
+
+def test_padding_between_tokens_counts_for_nothing():
+    """Of attention it is padding on two sides."""
+    student, teacher = (bert(heads.Classification(3)) for _ in range(2))
+    ids = IDS.copy()
+    ids[:, 4:] = 0
+    for distance in ("mae", "cosine"):
+        values = []
+        for length in (4, 6):
+            trainer = SupervisedTrainer(
+                student,
+                teachers=teacher,
+                terms=FeatureDistance(
+                    "attention_weights/1", distance=distance, name="far"
+                ),
+            )
+            trainer.compile("sgd")
+            logs = trainer.test_on_batch(
+                ids[:, :length], LABELS, return_dict=True
+            )
+            values.append(float(logs["far"]))
+        np.testing.assert_allclose(*values, rtol=1e-3, atol=1e-7)
+
+
+def test_slopes_survive_half_precision():
+    found = {}
+
+    class Keep(InputPerturbation):
+        def perturb(self, inputs, task):
+            found[dtype] = array(task.gradient(inputs))
+            return inputs
+
+    x, y = IDS.repeat(32, axis=0), LABELS.repeat(32)
+    for dtype in ("float32", "mixed_float16"):
+        keras.utils.set_random_seed(0)
+        encoder = applications.BERT(
+            20, 1, 8, 2, 16, dropout=0.0, max_sequence_length=8, dtype=dtype
+        )
+        model = applications.TaskModel(
+            encoder, heads.Classification(3, dropout=0.0)
+        )
+        trainer = SupervisedTrainer(model, perturbation=Keep(on="embeddings"))
+        trainer.compile("sgd", run_eagerly=True)
+        trainer.train_on_batch(x, y)
+    exact, half = found["float32"], found["mixed_float16"]
+    assert half.dtype == "float32"
+    assert np.mean(half == 0) < np.mean(exact == 0) + 0.05
 
 
 # What models say of themselves.

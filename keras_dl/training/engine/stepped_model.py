@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import threading
 
 import keras
 import numpy as np
@@ -9,6 +10,7 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.backend import keras_names
+from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.training.engine.log_means import LogMeans
 from keras_dl.training.engine.step_checks import (
     batch_size,
@@ -41,7 +43,13 @@ class Compiled:
     metric_names: set | None = None
 
 
-class SteppedModel(keras.Model):
+class _Step(threading.local):
+    """Whether a step runs now, in this thread: replicas have one each."""
+
+    runs = False
+
+
+class SteppedModel(PartlyTrainedModel):
     """A Keras model that trains and evaluates by plain stateful steps.
 
     It runs `training_step` and `evaluation_step` of its subclass as Keras'
@@ -56,7 +64,7 @@ class SteppedModel(keras.Model):
         super().__init__(**kwargs)
         self._training_means = LogMeans(name="training_means")
         self._evaluation_means = LogMeans(name="evaluation_means")
-        self._in_step = False
+        self._step = _Step()
 
     def train_step(self, *args):
         step = self._logged(self.training_step, self._training_means)
@@ -112,11 +120,11 @@ class SteppedModel(keras.Model):
 
     @contextlib.contextmanager
     def _step_scope(self):
-        self._in_step = True
+        self._step.runs = True
         try:
             yield
         finally:
-            self._in_step = False
+            self._step.runs = False
 
     @property
     def metrics(self):
@@ -144,7 +152,7 @@ class SteppedModel(keras.Model):
 
     def get_metrics_result(self):
         results = self._metric_results()
-        if self._in_step:
+        if self._step.runs:
             return results
         logs = {}
         for means in (self._training_means, self._evaluation_means):

@@ -311,12 +311,12 @@ class Trainer(SteppedModel):
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, with the network's check of arrays."""
-        self._task.check_arrays(x, y)
+        self._look_at(x, y)
         return super().fit(x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with the network's check of arrays."""
-        self._task.check_arrays(x, y)
+        self._look_at(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
@@ -325,12 +325,17 @@ class Trainer(SteppedModel):
 
     def predict_logits(self, x, *args, **kwargs):
         """As `predict`, but what a call returns."""
-        self._task.check_arrays(x)
+        self._look_at(x)
         return super().predict(x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         """Predictions for a single batch; see `predict`."""
+        self._look_at(x)
         return self._as_predictions(super().predict_on_batch(x))
+
+    def _look_at(self, x, y=None):
+        """What comes before any run over data."""
+        self._task.check_arrays(x, y)
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(
@@ -342,38 +347,9 @@ class Trainer(SteppedModel):
         """The network's, for the names of losses and metrics in logs."""
         return self._task.model.output_names
 
-    @property
-    def trainable_variables(self):
-        """All that an optimizer may update: not what the network leaves out."""
-        return self._without(self._untrained(), super().trainable_variables)
-
-    @property
-    def trainable_weights(self):
-        """As `trainable_variables`."""
-        return self._without(self._untrained(), super().trainable_weights)
-
-    @property
-    def non_trainable_variables(self):
-        """All other variables."""
-        return self._without(self.trainable_variables, self.variables)
-
-    @property
-    def non_trainable_weights(self):
-        """All other weights."""
-        return self._without(self.trainable_weights, self.weights)
-
-    def _untrained(self):
+    def untrained_variables(self):
         """Variables that no optimizer updates, whatever they say."""
-        if self._task.model is None:
-            return []
-        return self._without(
-            self._task.trained_variables(), self._task.model.variables
-        )
-
-    @staticmethod
-    def _without(some, variables):
-        ids = set(map(id, some))
-        return [v for v in variables if id(v) not in ids]
+        return self._task.untrained_variables()
 
     def compile(
         self,
@@ -420,14 +396,13 @@ class Trainer(SteppedModel):
 
     def _with_defaults(self, given):
         """Arguments of `compile`, with the network's own where none are."""
-        own = self._task.compile_arguments()
         if given["loss"] is None:
-            given = {**given, "loss": own.get("loss")}
-            if given["loss_weights"] is None:
-                given["loss_weights"] = own.get("loss_weights")
+            own = self._task.loss()
+            if given["loss_weights"] is not None:
+                own.pop("loss_weights", None)
+            given = given | own
         if given["metrics"] is None and given["weighted_metrics"] is None:
-            for name in ("metrics", "weighted_metrics"):
-                given[name] = own.get(name)
+            given = given | self._task.metrics()
         return given
 
     def _as_optimizer(self, optimizer, auto_scale_loss):

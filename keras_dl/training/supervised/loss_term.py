@@ -6,7 +6,7 @@ import dataclasses
 import keras
 from keras import ops
 
-from keras_dl.checks import check_choice
+from keras_dl.checks import check_choice, check_integer
 from keras_dl.models.features import OUTPUTS
 
 
@@ -61,10 +61,14 @@ class LossTerm(keras.Layer):
     Layers that a term makes in `__init__` train with the model, and are left
     behind with the trainer.
 
+    Regularizers of its layers count in the whole loss.
+
     Args:
-        weight: Factor, a number of at least 0.
+        weight: Factor, a number of at least 0. It can be set later, too: it is
+            a variable, which compiled steps follow.
         student_features: Paths of features of the model.
         teacher_features: Paths of features of the teacher.
+        of_teacher: Number of the teacher, where there are several.
         **kwargs: Arguments of `keras.Layer`; the term is logged under `name`.
 
     Raises:
@@ -93,17 +97,35 @@ class LossTerm(keras.Layer):
     """
 
     def __init__(
-        self, weight=1.0, student_features=(), teacher_features=(), **kwargs
+        self,
+        weight=1.0,
+        student_features=(),
+        teacher_features=(),
+        of_teacher=0,
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        if not weight >= 0:
-            raise ValueError(
-                f"`weight` must be at least 0. Received: weight={weight!r}."
-            )
+        self.factor = self.add_weight(
+            shape=(), initializer="ones", trainable=False, name="factor"
+        )
         self.weight = weight
+        self.of_teacher = check_integer("of_teacher", of_teacher, 0)
         self.student_features = _paths("student_features", student_features)
         self.teacher_features = _paths("teacher_features", teacher_features)
         self.built = True  # Its layers are built when they are first called.
+
+    @property
+    def weight(self):
+        """The factor, a number."""
+        return float(ops.convert_to_numpy(self.factor))
+
+    @weight.setter
+    def weight(self, value):
+        if not value >= 0:
+            raise ValueError(
+                f"`weight` must be at least 0. Received: weight={value!r}."
+            )
+        self.factor.assign(value)
 
     def loss(self, batch):
         """The term's value.
@@ -113,19 +135,33 @@ class LossTerm(keras.Layer):
 
         Returns:
             A scalar; or losses of the examples, `(batch,)`, of which the mean
-            is taken, with sample weights as in Keras' losses.
+            is taken, with sample weights as in Keras' losses: those of single
+            tokens count by their mean in a row, and of several outputs the
+            largest weight of an example counts.
         """
         raise NotImplementedError
 
     def check(self, trainer):
         """Says before the first step why a trainer cannot have this term."""
-        if self.teacher_features and not trainer.teachers:
+        if not self.teacher_features:
+            return
+        if not trainer.teachers:
             raise ValueError(
                 f"The term {self.name!r} needs a teacher: give `teachers`."
             )
+        if self.of_teacher >= len(trainer.teachers):
+            raise ValueError(
+                f"`of_teacher` of {self.name!r} must name one of "
+                f"{len(trainer.teachers)} teachers, from 0. Received: "
+                f"of_teacher={self.of_teacher}."
+            )
 
     def get_config(self):
-        return {**super().get_config(), "weight": self.weight}
+        return {
+            **super().get_config(),
+            "weight": self.weight,
+            "of_teacher": self.of_teacher,
+        }
 
 
 DISTANCES = ("mse", "mae", "cosine")
@@ -150,8 +186,7 @@ class FeatureDistance(LossTerm):
         distance: `"mse"`, `"mae"` or `"cosine"`.
         projection: Whether to learn a matrix `P` that makes the student's
             vectors as long as the teacher's.
-        of_teacher: Number of the teacher.
-        **kwargs: Arguments of `LossTerm`: `weight`, `name`.
+        **kwargs: Arguments of `LossTerm`: `weight`, `of_teacher`, `name`.
 
     Raises:
         ValueError: If the shapes do not fit, before the first step.
@@ -169,7 +204,6 @@ class FeatureDistance(LossTerm):
         teacher=None,
         distance="mse",
         projection=False,
-        of_teacher=0,
         **kwargs,
     ):
         teacher = student if teacher is None else teacher
@@ -179,21 +213,13 @@ class FeatureDistance(LossTerm):
         self.student, self.teacher = student, teacher
         self.distance = check_choice("distance", distance, DISTANCES)
         self.projection = projection
-        self.of_teacher = of_teacher
         self.matrix = None
-
-    def check(self, trainer):
-        super().check(trainer)
-        if not 0 <= self.of_teacher < len(trainer.teachers):
-            raise ValueError(
-                f"`of_teacher` of {self.name!r} must name one of "
-                f"{len(trainer.teachers)} teachers, from 0. Received: "
-                f"of_teacher={self.of_teacher}."
-            )
 
     def loss(self, batch):
         s = batch.student.features[self.student]
         t = batch.teachers[self.of_teacher].features[self.teacher]
+        self._check_single(self.student, s)
+        self._check_single(self.teacher, t)
         if self.projection:
             if self.matrix is None:
                 self.matrix = keras.layers.Dense(
@@ -207,13 +233,32 @@ class FeatureDistance(LossTerm):
                 f"shape {_static(t)}: they must be alike"
                 + (" up to the last axis." if self.projection else ".")
             )
-        return masked_mean(self._distance(s, t), batch.mask)
+        distances = self._distance(s, t)
+        if not _is_attention(self.student):
+            if self.distance != "cosine":
+                distances = ops.mean(distances, axis=-1)
+            return masked_mean(distances, batch.mask)
+        if batch.mask is None:
+            return masked_mean(distances)
+        # (batch, heads, queries, keys), or without the keys.
+        real = batch.mask[:, None, :]
+        if self.distance != "cosine":
+            real = ops.logical_and(real[..., None], real[:, :, None, :])
+        return masked_mean(distances, real)
+
+    def _check_single(self, path, x):
+        if not hasattr(x, "shape"):
+            names = list(x) if isinstance(x, dict) else range(len(x))
+            raise ValueError(
+                f"{self.name!r} compares tensors, and {path!r} has several: "
+                f"name one of {[f'{path}/{name}' for name in names]}."
+            )
 
     def _distance(self, s, t):
         if self.distance == "mse":
-            return ops.mean(ops.square(s - t), axis=-1)
+            return ops.square(s - t)
         if self.distance == "mae":
-            return ops.mean(ops.abs(s - t), axis=-1)
+            return ops.abs(s - t)
         both = ops.normalize(s, axis=-1) * ops.normalize(t, axis=-1)
         return 1.0 - ops.sum(both, axis=-1)
 
@@ -224,17 +269,17 @@ class FeatureDistance(LossTerm):
             "teacher": self.teacher,
             "distance": self.distance,
             "projection": self.projection,
-            "of_teacher": self.of_teacher,
         }
 
 
 def masked_mean(values, mask=None):
-    """The mean of each example, of its real tokens alone.
+    """The mean of each example, of what is real.
 
     Args:
         values: Tensor of shape `(batch, ...)`.
-        mask: Boolean `(batch, time)`, or `None`. It counts where `values` have
-            the axis of time: of the second axis of the same length.
+        mask: Boolean, `(batch, time)` of `(batch, time, ...)`, or of as many
+            axes as the values, where 1 stands for any number. It is left
+            aside if the values have no such axis.
 
     Returns:
         Tensor of shape `(batch,)`.
@@ -242,13 +287,25 @@ def masked_mean(values, mask=None):
     axes = tuple(range(1, len(values.shape)))
     if not axes:
         return values
-    if mask is None or values.shape[1] != mask.shape[1]:
+    if mask is None or (
+        values.shape[1] not in (mask.shape[1], None)
+        and (mask.shape[1] not in (1, None))
+    ):
         return ops.mean(values, axis=axes)
-    rest = [1] * (len(values.shape) - 2)
-    real = ops.reshape(mask, (*ops.shape(mask)[:2], *rest))
-    values = ops.where(real, values, 0.0)
-    real = ops.cast(ops.broadcast_to(real, ops.shape(values)), values.dtype)
-    return ops.sum(values, axes) / ops.maximum(ops.sum(real, axes), 1.0)
+    for _ in range(len(values.shape) - len(mask.shape)):
+        mask = ops.expand_dims(mask, -1)
+    real = ops.broadcast_to(mask, ops.shape(values))
+    total = ops.sum(ops.where(real, values, 0.0), axes)
+    count = ops.sum(ops.cast(real, values.dtype), axes)
+    return total / ops.maximum(count, 1.0)
+
+
+def _is_attention(path):
+    """Whether a path is that of weights or logits between tokens."""
+    return "attention_" in path.split("/")[0] or path.partition(":")[2][:6] in (
+        "weight",
+        "logits",
+    )
 
 
 def _static(x):

@@ -6,6 +6,7 @@ import keras
 from keras import ops, tree
 
 from keras_dl.autodiff import substitute
+from keras_dl.models.features import OUTPUTS
 
 
 class Symbolic(keras.Operation):
@@ -57,15 +58,49 @@ def in_full(structure):
 _HALVES = ("float16", "bfloat16")
 
 
-def mean_of_examples(value, sample_weight):
-    """The mean over the batch, with the weights of examples if there are."""
-    if not len(value.shape):
-        return value
-    if sample_weight is not None and not isinstance(sample_weight, dict):
-        weights = ops.cast(sample_weight, value.dtype)
-        weights = ops.reshape(weights, (ops.shape(value)[0], -1))
-        value = value * ops.mean(weights, axis=1)
-    return ops.mean(value)
+def is_output(path):
+    return path.split("/")[0] == OUTPUTS
+
+
+def output_at(outputs, path):
+    """Of outputs, those that a path `"outputs"` or `"outputs/name"` means."""
+    for name in path.split("/")[1:]:
+        if isinstance(outputs, (list, tuple)) and name.isdigit():
+            outputs = outputs[int(name)]
+        elif isinstance(outputs, dict) and name in outputs:
+            outputs = outputs[name]
+        else:
+            there = list(outputs) if isinstance(outputs, dict) else "one tensor"
+            raise ValueError(
+                f"There is no output {path!r}. The outputs are: {there}."
+            )
+    return outputs
+
+
+def mean_of_examples(value, sample_weight, name):
+    """The mean over the batch, with the weights of examples if there are.
+
+    Args:
+        value: A scalar, or losses of examples; of several texts of an example,
+            such as choices, those of one after the other.
+        sample_weight: Weights of examples, of tokens, or of several outputs.
+        name: Name of the term that gave the value.
+    """
+    if len(value.shape) > 1:
+        raise ValueError(
+            f"The term {name!r} must return a scalar or losses of examples, "
+            f"(batch,). Received: shape {tuple(value.shape)}."
+        )
+    weights = [w for w in tree.flatten(sample_weight) if w is not None]
+    if not len(value.shape) or not weights:
+        return ops.mean(value)
+    size = ops.shape(weights[0])[0]
+    of_examples = [
+        ops.mean(ops.reshape(ops.cast(w, value.dtype), (size, -1)), axis=1)
+        for w in weights
+    ]
+    weights = ops.max(ops.stack(of_examples), axis=0)
+    return ops.mean(ops.mean(ops.reshape(value, (size, -1)), axis=1) * weights)
 
 
 def spec_of(value):

@@ -17,6 +17,9 @@ class PerturbedTask:
     Attributes:
         loss: Function of inputs like those that are to be perturbed: the
             model's loss on its task, a scalar that can be differentiated.
+        gradient: Function of such inputs: the gradient of the loss by them,
+            in float32. Use it where a model may compute in half precision, in
+            which `keras_dl.grad(loss)` rounds small slopes to 0.
         outputs: Function of such inputs: what the model returns.
         y: The targets.
         mask: Boolean `(batch, time)`, true for real tokens, or `None`.
@@ -26,6 +29,7 @@ class PerturbedTask:
     """
 
     loss: object
+    gradient: object
     outputs: object
     y: object
     mask: object
@@ -53,8 +57,7 @@ class InputPerturbation(keras.Layer):
 
     >>> class FastGradientSign(keras_dl.training.InputPerturbation):
     ...     def perturb(self, inputs, task):
-    ...         slopes = keras_dl.grad(task.loss)(inputs)
-    ...         return inputs + 0.1 * ops.sign(slopes)
+    ...         return inputs + 0.1 * ops.sign(task.gradient(inputs))
     >>> model = keras_dl.applications.MLP((4,), num_outputs=2)
     >>> trainer = keras_dl.training.SupervisedTrainer(
     ...     model, perturbation=FastGradientSign()
@@ -74,8 +77,8 @@ class InputPerturbation(keras.Layer):
         Args:
             inputs: The inputs, tensors in the structure that they came in; or
                 vectors, as `keras_dl.models.embed` gives them.
-            task: A `PerturbedTask`: functions `loss` and `outputs` of such
-                tensors, the targets `y`, and the `mask` of real tokens.
+            task: A `PerturbedTask`: functions `loss`, `gradient` and `outputs`
+                of such tensors, the targets `y`, and the `mask` of real tokens.
 
         Returns:
             Tensors like the inputs.
@@ -133,6 +136,15 @@ class InputNoise(InputPerturbation):
             )
             return x + noise
 
+        kinds = [
+            keras.backend.standardize_dtype(x.dtype)
+            for x in tree.flatten(inputs)
+        ]
+        if not any(map(keras.backend.is_float_dtype, kinds)):
+            raise ValueError(
+                "InputNoise needs inputs of real numbers: for tokens give "
+                f"on='embeddings'. Received: inputs of {kinds}."
+            )
         return tree.map_structure(noisy, inputs)
 
     def get_config(self):

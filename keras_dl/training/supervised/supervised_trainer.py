@@ -5,12 +5,17 @@ import contextlib
 import keras
 from keras import ops, tree
 
-from keras_dl import backend
+from keras_dl import autodiff, backend
 from keras_dl.models import embed, taps
 from keras_dl.models.embedded import vectors_in_place
-from keras_dl.models.features import OUTPUTS, embedding_paths, padding_mask
+from keras_dl.models.features import embedding_paths, padding_mask
 from keras_dl.models.readings import WeightReading, finish, weights_read
 from keras_dl.training.engine.trainer import Trainer
+from keras_dl.training.supervised.arguments import (
+    check_names,
+    checked,
+    several,
+)
 from keras_dl.training.supervised.loss_term import (
     Glimpse,
     LossTerm,
@@ -21,7 +26,9 @@ from keras_dl.training.supervised.passes import (
     constant,
     first_batch,
     in_full,
+    is_output,
     mean_of_examples,
+    output_at,
     spec_of,
     specs_from,
     untouched,
@@ -62,7 +69,8 @@ class SupervisedTrainer(Trainer):
     model's.
 
     **Masks, sample weights, precision.** As in Keras' `fit`. Terms see real
-    tokens alone, and features in float32.
+    tokens alone, and features in float32. Regularization counts in full,
+    whatever `task_weight` is.
 
     **Saving.** `trainer.save` keeps all, and
     `keras.callbacks.BackupAndRestore` goes on as if nothing had happened.
@@ -120,15 +128,15 @@ class SupervisedTrainer(Trainer):
         name=None,
         **kwargs,
     ):
-        super().__init__(_checked("model", model, keras.Layer), name, **kwargs)
-        teachers = _several(teachers)
-        self.teachers = [_checked("teachers", t, keras.Layer) for t in teachers]
-        self.terms = [_checked("terms", t, LossTerm) for t in _several(terms)]
+        super().__init__(checked("model", model, keras.Layer), name, **kwargs)
+        teachers = several(teachers)
+        self.teachers = [checked("teachers", t, keras.Layer) for t in teachers]
+        self.terms = [checked("terms", t, LossTerm) for t in several(terms)]
         self.readings = [
-            _checked("readings", r, WeightReading) for r in _several(readings)
+            checked("readings", r, WeightReading) for r in several(readings)
         ]
         if perturbation is not None:
-            _checked("perturbation", perturbation, InputPerturbation)
+            checked("perturbation", perturbation, InputPerturbation)
         self.perturbation = perturbation
         if not task_weight >= 0:
             raise ValueError(
@@ -141,12 +149,12 @@ class SupervisedTrainer(Trainer):
                 "`task_weight` must be above 0 where there are no `terms`: "
                 "nothing would be trained. Received: task_weight=0, terms=[]."
             )
-        _check_names([term.name for term in self.terms])
+        check_names([term.name for term in self.terms])
         for term in self.terms:
             term.check(self)
         self._specs = None
-        if model.built:
-            self._attach()
+        self._followed = []
+        self._follow()
 
     @property
     def model(self):
@@ -154,22 +162,62 @@ class SupervisedTrainer(Trainer):
         return self.network
 
     def finish(self):
-        """Bakes the readings into the model's weights.
+        """Bakes the readings into the model's weights, and leaves them behind.
 
         Returns:
             The model.
         """
+        self._follow()
         finish(self.readings)
+        self.readings = []
+        self._forget_compiled()
         return self.network
 
     # What is made before the first step.
+
+    def _follow(self):
+        """Sees to it that what hangs on the model's variables is of now.
+
+        They are made when the model is built, which may be late, and others
+        when a layer is replaced.
+        """
+        variables = list(map(id, self.network.variables))
+        if not self.network.built or variables == self._followed:
+            return
+        if self._followed:
+            self._forget_compiled()
+            if self.compiled and self.optimizer.built:
+                raise ValueError(
+                    f"The variables of {self.network.name!r} are others than "
+                    "when the trainer was compiled: call `compile` again."
+                )
+        self._attach()
+        self._followed = list(map(id, self.network.variables))
+
+    def _forget_compiled(self):
+        self.train_function = self.test_function = None
+        self.predict_function = None
+
+    def _look_at(self, x, y=None):
+        self._follow()
+        super()._look_at(x, y)
+
+    def predict_logits(self, x, *args, **kwargs):
+        """As `Trainer.predict_logits`, with weights as they are read."""
+        if self.readings and not self.network.built:
+            raise ValueError(
+                f"{self.network.name!r} must be built, so that its weights "
+                "can be read otherwise: call it, or `fit`, first."
+            )
+        return super().predict_logits(x, *args, **kwargs)
 
     def _attach(self):
         """Whatever needs the variables and the parts of a built model."""
         for reading in self.readings:
             reading.attach(self.network)
+        self._check_shared()
         for paths, model in self._glimpsed():
-            with taps(model, paths):
+            with taps(model, [p for p in paths if not is_output(p)]):
                 pass  # Unknown paths are refused here.
         on = None if self.perturbation is None else self.perturbation.on
         if on == "embeddings" and not embedding_paths(self.network):
@@ -178,15 +226,26 @@ class SupervisedTrainer(Trainer):
                 f"up no tokens. Received: {self.network.name!r}."
             )
 
+    def _check_shared(self):
+        own = {id(v): v.path for v in self.network.trainable_variables}
+        for teacher in self.teachers:
+            shared = [own[id(v)] for v in teacher.variables if id(v) in own]
+            if shared:
+                raise ValueError(
+                    "`teachers` must share no variables with the model, which "
+                    f"would not train. {teacher.name!r} shares {shared[:3]}."
+                )
+
     def _glimpsed(self):
         """Pairs of paths and the models that they are looked for in."""
         yield self._paths("student_features"), self.network
-        for teacher in self.teachers:
+        for i, teacher in enumerate(self.teachers):
             if teacher.built:
-                yield self._paths("teacher_features"), teacher
+                yield self._paths("teacher_features", i), teacher
 
-    def _paths(self, kind):
-        paths = [path for term in self.terms for path in getattr(term, kind)]
+    def _paths(self, kind, teacher=None):
+        terms = [t for t in self.terms if teacher in (None, t.of_teacher)]
+        paths = [path for term in terms for path in getattr(term, kind)]
         return list(dict.fromkeys(paths))
 
     def _symbolic_build(self, iterator=None, data_batch=None):
@@ -198,15 +257,11 @@ class SupervisedTrainer(Trainer):
 
     def _build_for(self, specs):
         """Builds the model, and the layers of terms, for data like these."""
-        built = self.network.built
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(specs)
-        needed = self.terms or not built
-        if needed:
-            for model in (self.network, *self.teachers):
-                if not model.built:
-                    Symbolic(lambda x, model=model: model(x)).run(x)
-        if not built:
-            self._attach()
+        for model in (self.network, *self.teachers):
+            if not model.built:
+                Symbolic(lambda x, model=model: model(x)).run(x)
+        self._follow()
         if self.terms:
 
             def look(x, y=None, sample_weight=None):
@@ -249,8 +304,7 @@ class SupervisedTrainer(Trainer):
         loss, (outputs, logs) = self.minimize(loss_fn, has_aux=True)
         for reading in self.readings:
             reading.after_update()
-        metrics = self.compute_metrics(x, y, outputs, sample_weight)
-        return {"loss": loss, **logs, **metrics}
+        return self._logs(loss, logs, x, y, outputs, sample_weight)
 
     def evaluation_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -260,11 +314,23 @@ class SupervisedTrainer(Trainer):
             )
             loss, logs = self._total(batch)
         outputs = batch.student.outputs
-        metrics = self.compute_metrics(x, y, outputs, sample_weight)
+        return self._logs(loss, logs, x, y, outputs, sample_weight)
+
+    def _logs(self, loss, logs, x, y, outputs, sample_weight):
+        """All of a step's logs, each under a name of its own."""
+        metrics = {}
+        if y is not None:
+            metrics = self.compute_metrics(x, y, outputs, sample_weight)
+        taken = sorted(set(logs) & set(metrics))
+        if taken:
+            raise ValueError(
+                f"Terms must not have the names of metrics. Received: {taken}."
+            )
         return {"loss": loss, **logs, **metrics}
 
     def call(self, inputs, training=None):
         """Runs the model, its weights as they are read."""
+        self._follow()
         with weights_read(self.readings):
             return backend.run_network(self.network, inputs, training=training)
 
@@ -292,21 +358,21 @@ class SupervisedTrainer(Trainer):
             if shift is not None:
                 shift = shift if isinstance(shift, list) else [shift]
                 stack.enter_context(vectors_in_place(model, shift, added=True))
-            inside = [path for path in paths if path != OUTPUTS]
+            inside = [path for path in paths if not is_output(path)]
             found = {}
             if inside:
                 found = stack.enter_context(taps(model, inside))
             outputs = backend.run_network(model, x, training=training)
         features = {path: in_full(found[path]) for path in inside}
-        if OUTPUTS in paths:
-            features[OUTPUTS] = in_full(outputs)
+        for path in filter(is_output, paths):
+            features[path] = in_full(output_at(outputs, path))
         return Glimpse(outputs, features)
 
     def _teach(self, x):
         """What the teachers make of the inputs: constants."""
-        paths = self._paths("teacher_features")
         found = []
-        for teacher in self.teachers:
+        for i, teacher in enumerate(self.teachers):
+            paths = self._paths("teacher_features", i)
             with untouched(teacher):
                 glimpse = self._glimpse(teacher, x, paths, False)
             found.append(
@@ -318,14 +384,23 @@ class SupervisedTrainer(Trainer):
         """The weighted sum, and what goes to the logs beside it."""
         if not self.terms and self.task_weight == 1:
             return self._task_loss(batch), {}
-        logs, total = {}, 0.0
+        # Terms first: what their layers add is among the regularization.
+        values = {
+            term: mean_of_examples(
+                ops.convert_to_tensor(term.loss(batch)),
+                batch.sample_weight,
+                term.name,
+            )
+            for term in self.terms
+        }
+        logs = {}
+        total = (1.0 - self.task_weight) * sum(map(ops.sum, self.losses))
         if self.task_weight:
-            logs["task_loss"] = self._task_loss(batch)
-            total = self.task_weight * logs["task_loss"]
-        for term in self.terms:
-            value = mean_of_examples(term.loss(batch), batch.sample_weight)
+            logs["task_loss"] = backend.unscale(self._task_loss(batch))
+            total = total + self.task_weight * logs["task_loss"]
+        for term, value in values.items():
             logs[term.name] = value
-            total = total + term.weight * value
+            total = total + ops.cast(term.factor, value.dtype) * value
         return total, logs
 
     def _task_loss(self, batch):
@@ -349,7 +424,7 @@ class SupervisedTrainer(Trainer):
             )
             return constant(perturbation.perturb(x, task)), None
         with weights_read(self.readings):
-            vectors = embed(self.network, x)
+            vectors = in_full(embed(self.network, x))
 
         def shift_to(changed):
             return tree.map_structure(ops.subtract, changed, vectors)
@@ -380,7 +455,18 @@ class SupervisedTrainer(Trainer):
                     x, y, glimpse.outputs, sample_weight, training=True
                 )
 
-        return PerturbedTask(loss, outputs, y, padding_mask(self.network, x))
+        def gradient(inputs):
+            # Half precision rounds the slopes of a single number to 0.
+            halves = any(
+                layer.compute_dtype == "float16"
+                for layer in self._flatten_layers()
+            )
+            scale = 2.0**12 if halves else 1.0
+            slopes = autodiff.grad(lambda inputs: scale * loss(inputs))(inputs)
+            return tree.map_structure(lambda x: x / scale, in_full(slopes))
+
+        mask = padding_mask(self.network, x)
+        return PerturbedTask(loss, gradient, outputs, y, mask)
 
     # What Keras asks of a model.
 
@@ -391,7 +477,7 @@ class SupervisedTrainer(Trainer):
         return [loss for part in parts for loss in part.losses]
 
     def compile(self, optimizer="adam", loss=None, **kwargs):
-        """As `Trainer.compile`; what is left out is the model's own.
+        """As `Trainer.compile`, with loss and metrics of the model's own.
 
         Raises:
             ValueError: If neither this nor the model says what the loss is.
@@ -404,10 +490,10 @@ class SupervisedTrainer(Trainer):
                 "terms alone make up the loss. Received: loss=None."
             )
 
-    def _untrained(self):
+    def untrained_variables(self):
         """The variables of teachers, whatever they say of themselves."""
         return [
-            *super()._untrained(),
+            *super().untrained_variables(),
             *(v for teacher in self.teachers for v in teacher.variables),
         ]
 
@@ -424,26 +510,3 @@ class SupervisedTrainer(Trainer):
             "readings": [serialize(reading) for reading in self.readings],
             "task_weight": self.task_weight,
         }
-
-
-def _several(value):
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _checked(name, value, kind):
-    if not isinstance(value, kind):
-        raise TypeError(
-            f"`{name}` must hold instances of {kind.__name__}. Received: "
-            f"{value!r}."
-        )
-    return value
-
-
-def _check_names(names):
-    taken = [name for name in names if names.count(name) > 1]
-    taken += [name for name in names if name in ("loss", "task_loss")]
-    if taken:
-        raise ValueError(
-            "Each term must have a `name` of its own, other than 'loss' and "
-            f"'task_loss'. Received: {names}."
-        )
