@@ -13,6 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+import keras_dl
+
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 from trainers import GradientPenalty, network, normal
 
@@ -69,6 +71,33 @@ def mirrored():
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope()
 
 
+def taught(x, y, batch_size):
+    """The history of a model with a task, a teacher's term and a mask."""
+    model, teacher = (
+        network(8, inputs=3, outputs=2, activation=activation)
+        for activation in ("tanh", "relu")
+    )
+    mask = np.arange(24).reshape(3, 8) % 2
+    trainer = keras_dl.training.SupervisedTrainer(
+        model,
+        teachers=teacher,
+        terms=keras_dl.training.FeatureDistance(name="taught"),
+        readings=keras_dl.models.WeightMask(
+            {f"{model.layers[0].name}/kernel": mask}
+        ),
+    )
+    trainer.compile(keras.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
+    return trainer.fit(
+        x,
+        y,
+        validation_data=(x, y),
+        batch_size=batch_size,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+    ).history
+
+
 def train(x, noise, batch_size):
     """Fits and evaluates; returns the history."""
     keras.utils.set_random_seed(1)
@@ -96,7 +125,7 @@ def train(x, noise, batch_size):
 
 def main(way, *arguments):
     """Distributes, trains, prints."""
-    x, noise = normal(32, 3), normal(32, 4)
+    x, noise, y = normal(32, 3), normal(32, 4), normal(32, 2)
     batch_size, scope = 8, contextlib.nullcontext()
     if way == "two_devices_of_jax":
         two_devices_of_jax()
@@ -105,11 +134,14 @@ def main(way, *arguments):
         # Each process reads its half of every batch.
         first = np.arange(32) % 8 < 4
         mine = first if arguments[0] == "0" else ~first
-        x, noise, batch_size = x[mine], noise[mine], 4
+        x, noise, y, batch_size = x[mine], noise[mine], y[mine], 4
     elif way == "mirrored":
         scope = mirrored()
     with scope:
-        print(json.dumps(train(x, noise, batch_size)))
+        found = train(x, noise, batch_size)
+        for name, values in taught(x, y, batch_size).items():
+            found[f"taught {name}"] = values
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -22,3 +22,15 @@ def check_names(names):
             "Each term must have a `name` of its own, other than 'loss' and "
             f"'task_loss'. Received: {names}."
         )
+
+
+def check_shared(model, teachers):
+    """Refuses teachers with variables that the model is to train."""
+    own = {id(v): v.path for v in model.trainable_variables}
+    for teacher in teachers:
+        shared = [own[id(v)] for v in teacher.variables if id(v) in own]
+        if shared:
+            raise ValueError(
+                "`teachers` must share no variables with the model, which "
+                f"would not train. {teacher.name!r} shares {shared[:3]}."
+            )

@@ -13,6 +13,7 @@ from keras_dl.models.readings import WeightReading, finish, weights_read
 from keras_dl.training.engine.trainer import Trainer
 from keras_dl.training.supervised.arguments import (
     check_names,
+    check_shared,
     checked,
     several,
 )
@@ -215,7 +216,7 @@ class SupervisedTrainer(Trainer):
         """Whatever needs the variables and the parts of a built model."""
         for reading in self.readings:
             reading.attach(self.network)
-        self._check_shared()
+        check_shared(self.network, self.teachers)
         for paths, model in self._glimpsed():
             with taps(model, [p for p in paths if not is_output(p)]):
                 pass  # Unknown paths are refused here.
@@ -225,16 +226,6 @@ class SupervisedTrainer(Trainer):
                 "`perturbation` must have on='inputs' for a model that looks "
                 f"up no tokens. Received: {self.network.name!r}."
             )
-
-    def _check_shared(self):
-        own = {id(v): v.path for v in self.network.trainable_variables}
-        for teacher in self.teachers:
-            shared = [own[id(v)] for v in teacher.variables if id(v) in own]
-            if shared:
-                raise ValueError(
-                    "`teachers` must share no variables with the model, which "
-                    f"would not train. {teacher.name!r} shares {shared[:3]}."
-                )
 
     def _glimpsed(self):
         """Pairs of paths and the models that they are looked for in."""
