@@ -161,8 +161,12 @@ def feature_paths(model):
         names = block_paths(
             [(block, _attention_in(model, block)) for block in holders]
         )
-    tokens = embedding_paths(model)
-    return {**names, **({"embeddings": tokens[0]} if tokens else {})}
+    for path in embedding_paths(model)[:1]:
+        layer = sublayer(model, path)
+        # What it is called for later is to make logits.
+        again = isinstance(layer, keras.layers.ReversibleEmbedding)
+        names["embeddings"] = f"{path}@0" if again else path
+    return names
 
 
 def block_paths(blocks, prefix=""):

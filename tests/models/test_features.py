@@ -308,6 +308,13 @@ def functional():
     return keras.Model(ids, layers.Dense(2)(layers.GRU(4)(x)))
 
 
+def tied():
+    ids = keras.Input((None,), dtype="int32")
+    embedding = layers.ReversibleEmbedding(20, 4)
+    x = layers.GRU(4, return_sequences=True)(embedding(ids))
+    return keras.Model(ids, embedding(x, reverse=True))
+
+
 EMBEDDED = {
     "bert": lambda: (
         applications.TaskModel(bert(), heads.Classification(2)),
@@ -326,6 +333,7 @@ EMBEDDED = {
         (IDS, IDS),
     ),
     "functional": lambda: (functional(), IDS),
+    "tied": lambda: (tied(), IDS),
 }
 
 
