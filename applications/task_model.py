@@ -262,8 +262,10 @@ class TaskModel(WritingModel, SupervisedModel):
         return under("encoder", feature_paths(self.encoder))
 
     def embedding_paths(self):
-        """Those of the encoder."""
-        return [f"encoder/{path}" for path in embedding_paths(self.encoder)]
+        """Those of the encoder, and one of each head that looks up tokens."""
+        paths = [f"encoder/{path}" for path in embedding_paths(self.encoder)]
+        heads = sum(head.looks_up_tokens for head in self._several())
+        return [*paths, *paths[:1] * heads]
 
     def check_arrays(self, x, y=None):
         if isinstance(x, (dict, list, tuple)) or hasattr(x, "shape"):

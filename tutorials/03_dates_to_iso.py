@@ -42,6 +42,7 @@ from keras_dl.applications import Seq2Seq, Transformer
 from keras_dl.callbacks import AttentionMaps, draw_attention
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import ExactMatch
+from keras_dl.models import features
 from keras_dl.optimizers import LinearWarmupDecay, Noam
 from keras_dl.text import CharacterVocabulary, TeacherForcingBatches
 
@@ -209,7 +210,8 @@ def draw_heads(model, source, target, vocabulary, path):
     read = vocabulary.encode_batch([source])
     begun = vocabulary.encode_batch([target], start=True)
     pair = ops.convert_to_tensor(read), ops.convert_to_tensor(begun)
-    weights = model.attention(pair)[-1][0]
+    last = f"memory_attention_weights/{model.num_layers - 1}"
+    weights = features(model, pair, [last], stop=True)[last][0]
     heads = len(weights)
     figure = draw_attention(
         weights, [list(source)] * heads, [[*target, "end"]] * heads

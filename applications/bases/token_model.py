@@ -69,11 +69,6 @@ class TokenModel(SupervisedModel):
                     f"{ids.min()} to {ids.max()}."
                 )
 
-    def _build_for(self, inputs):
-        """Makes the variables where a model has not been called yet."""
-        if not self.built:
-            self.build([tuple(part.shape) for part in inputs])
-
     def get_config(self):
         return {**super().get_config(), **self._arguments}
 

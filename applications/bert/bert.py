@@ -54,6 +54,10 @@ class BERT(PublishedModel):
     source. What a mask hides has no effect, except where it is NaN. Outputs of
     padding mean nothing.
 
+    **Looking inside.** `keras_dl.models.features` gives `"hidden_states/0"`,
+    what goes into the first block, those that come out of each, and
+    `"attention_weights/0"`, those of the tokens in the first block.
+
     **Ids out of range.** `fit`, `evaluate` and `predict` refuse arrays that
     hold them by name. Elsewhere, inside compiled code, an id of a token,
     segment, pattern or entity that does not exist makes the outputs of its
@@ -100,11 +104,6 @@ class BERT(PublishedModel):
             see another), `"attention_pattern"` (integers `(batch,)`) and
             `"entity_ids"` (at the first token of a mention its entity,
             elsewhere -1).
-        return_hidden_states: Whether to return `"hidden_states"` too: a tuple
-            of what goes into the first block and of what comes out of each.
-        return_attention_scores: Whether to return `"attention_scores"` too: a
-            tuple of each block's weights, `(batch, heads, time, time)`, those
-            of the tokens.
         training: Whether dropout is active.
 
     Raises:
@@ -274,44 +273,30 @@ class BERT(PublishedModel):
             self.pooler_dense.build((None, self.hidden_dim))
         self.built = True
 
-    def call(
-        self,
-        inputs,
-        return_hidden_states=False,
-        return_attention_scores=False,
-        training=None,
-    ):
+    def call(self, inputs, training=None):
         inputs = self.read(inputs)
         x = self.embed(
             inputs["token_ids"], inputs.get("segment_ids"), training=training
         )
         x, seen = bert_inputs.seen(x, inputs)
         stream = self._read_entities(inputs)
-        states, scores = [x], []
         for block in self._successive_blocks():
             results = block(
                 x,
                 **(stream if isinstance(block, EntityFusionBlock) else {}),
                 mask=inputs["padding_mask"],
                 attention_mask=seen,
-                return_attention_scores=return_attention_scores,
                 training=training,
             )
-            x, *others = results if isinstance(results, tuple) else (results,)
-            if return_attention_scores:
-                scores.append(others.pop())
-            if others:
-                (stream["entities"],) = others
-            states.append(x)
+            if isinstance(results, tuple):
+                x, stream["entities"] = results
+            else:
+                x = results
         results = {"sequence_output": x}
         if self.pooler_dense is not None:
             results["pooled_output"] = self.pooler_dense(x[:, 0])
         if self._returns_entities:
             results["entity_output"] = stream["entities"]
-        if return_hidden_states:
-            results["hidden_states"] = tuple(states)
-        if return_attention_scores:
-            results["attention_scores"] = tuple(scores)
         return results
 
     def embed(self, token_ids, segment_ids=None, training=None):
@@ -349,13 +334,7 @@ class BERT(PublishedModel):
         vectors, there = self.entity_stream(ids)
         return {"entities": vectors, "entities_mask": there}
 
-    def compute_output_spec(
-        self,
-        inputs,
-        return_hidden_states=False,
-        return_attention_scores=False,
-        training=None,
-    ):
+    def compute_output_spec(self, inputs, training=None):
         batch, time = self.read(inputs)["token_ids"].shape
 
         def spec(*shape):
@@ -368,15 +347,6 @@ class BERT(PublishedModel):
         if self._returns_entities:
             size = self.entity_stream.dim
             results["entity_output"] = spec(batch, time, size)
-        if return_hidden_states:
-            results["hidden_states"] = tuple(
-                spec(*sequence) for _ in range(self.num_layers + 1)
-            )
-        if return_attention_scores:
-            results["attention_scores"] = tuple(
-                spec(batch, block.num_heads, time, time)
-                for block in self._successive_blocks()
-            )
         return results
 
     def _successive_blocks(self):
@@ -412,7 +382,7 @@ class BERT(PublishedModel):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [f"blocks/{self._place(i)}" for i in range(self.num_layers)]
         names = block_paths([(path, f"{path}/attention") for path in blocks])
-        return {**names, "embeddings": "token_embedding"}
+        return {**names, "embeddings": "token_embedding@0"}
 
     def embedding_paths(self):
         """Where tokens are looked up: see `keras_dl.models.embed`."""

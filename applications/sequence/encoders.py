@@ -201,7 +201,7 @@ class LSTMEncoder(_TokenEncoder):
     def feature_paths(self):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [(f"recurrent/{i}", None) for i in range(self.num_layers)]
-        return {**block_paths(blocks), "embeddings": "token_embedding"}
+        return {**block_paths(blocks), "embeddings": "token_embedding@0"}
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -375,4 +375,4 @@ class TransformerEncoder(_TokenEncoder):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [f"blocks/{i}" for i in range(self.num_layers)]
         names = block_paths([(path, f"{path}/attention") for path in blocks])
-        return {**names, "embeddings": "token_embedding"}
+        return {**names, "embeddings": "token_embedding@0"}

@@ -125,6 +125,23 @@ class LanguageModel(TokenModel):
         logits = self.embedding(x, reverse=True)
         return logits + ops.cast(self.bias, logits.dtype)
 
+    def feature_paths(self):
+        """Standard names of features: see `keras_dl.models.taps`."""
+        # Sums with residuals are no layer's output, but go into the next one.
+        return {
+            "hidden_states/0": "recurrent/0:input",
+            **{
+                f"hidden_states/{i}": f"drop:input@{i}"
+                for i in range(1, self.num_layers + 1)
+            },
+            # Its second call makes the logits.
+            "embeddings": "embedding@0",
+        }
+
+    def embedding_paths(self):
+        """Where tokens are looked up: see `keras_dl.models.embed`."""
+        return ["embedding"]
+
     def prefill(self, prompts, mask, length):
         """Reads prompts; see `keras_dl.generate`."""
         x, states = self._run(prompts, mask=mask)

@@ -193,14 +193,13 @@ class Seq2Seq(TokenModel):
         return x, mask, [(*first, zeros), *(tuple(first) for _ in self.above)]
 
     def _decode(self, target, memory, mask, states, training=None):
-        """Logits, new states, and the attention's weights."""
+        """Logits and new states."""
         x = self.target_embedding(known(target, self.vocabulary_size))
-        x, *state, weights = self.decoder(
+        x, *state = self.decoder(
             self.drop(x, training=training),
             memory,
             initial_state=list(states[0]),
             memory_mask=mask,
-            return_attention_scores=True,
         )
         new = [tuple(state)]
         for layer, state in zip(self.above, states[1:], strict=True):
@@ -209,17 +208,32 @@ class Seq2Seq(TokenModel):
             )
             x = x + y
             new.append(tuple(state))
-        return self.head(self.drop(x, training=training)), new, weights
+        return self.head(self.drop(x, training=training)), new
 
-    def attention(self, inputs):
-        """The attention's weights, `(batch, time_t, time_s)`.
+    def feature_paths(self):
+        """Standard names of features: see `keras_dl.models.taps`."""
+        count = self.num_layers
+        # Sums with residuals are no layer's output, but go into the next one.
+        return {
+            "encoder_embeddings": "source_embedding",
+            "decoder_embeddings": "target_embedding",
+            "encoder_hidden_states/0": "encoder/0:input",
+            **{
+                f"encoder_hidden_states/{i}": f"drop:input@{i}"
+                for i in range(1, count)
+            },
+            f"encoder_hidden_states/{count}": "decoder:memory",
+            "decoder_hidden_states/0": "decoder:input",
+            **{
+                f"decoder_hidden_states/{i}": f"drop:input@{count + i}"
+                for i in range(1, count + 1)
+            },
+            "memory_attention_weights/0": "decoder:weights",
+        }
 
-        Args:
-            inputs: Pair of ids, as the model is called with.
-        """
-        self._build_for(inputs)
-        source, target = inputs
-        return self._decode(target, *self.encode(source))[2]
+    def embedding_paths(self):
+        """Where tokens are looked up: see `keras_dl.models.embed`."""
+        return ["source_embedding", "target_embedding"]
 
     def prefill(self, prompts, mask, length):
         """Reads sources; see `keras_dl.generate`."""
@@ -230,7 +244,7 @@ class Seq2Seq(TokenModel):
 
     def decode_step(self, tokens, state):
         """Reads one more token of each target."""
-        logits, states, _ = self._decode(
+        logits, states = self._decode(
             tokens[:, None], state["memory"], state["mask"], state["states"]
         )
         return logits[:, 0], {**state, "states": states}

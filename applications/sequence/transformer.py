@@ -1,5 +1,7 @@
 """The Transformer: encoder with decoder, and the decoder alone."""
 
+import collections
+
 import keras
 from keras import ops
 
@@ -8,6 +10,7 @@ from keras_dl.checks import check_integer, check_rate
 from keras_dl.generation.steps import to_the_left
 from keras_dl.layers import TransformerDecoderBlock, TransformerEncoderBlock
 from keras_dl.layers.attention.decoder_steps import next_step, start_steps
+from keras_dl.models.features import block_paths
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -221,29 +224,27 @@ class Transformer(EmbeddedModel):
             x = self.decoder_norm(x)
         return self.embedding(x, reverse=True)
 
-    def attention(self, inputs):
-        """The decoder's attention on the source, a list with one per block.
+    def feature_paths(self):
+        """Standard names of features: see `keras_dl.models.taps`."""
+        names, lookups = {}, collections.Counter()
+        sides = zip(("encoder", "decoder"), self.embedding_paths(), strict=True)
+        for side, embedding in sides:
+            # A shared embedding is called once for each side.
+            names[f"{side}_embeddings"] = f"{embedding}@{lookups[embedding]}"
+            lookups[embedding] += 1
+            blocks = [f"{side}/{i}" for i in range(self.num_layers)]
+            pairs = [(path, f"{path}/attention") for path in blocks]
+            names.update(block_paths(pairs, f"{side}_"))
+        for i, block in enumerate(blocks):
+            for what in ("weights", "logits"):
+                path = f"{block}/memory_attention:{what}"
+                names[f"memory_attention_{what}/{i}"] = path
+        return names
 
-        Args:
-            inputs: Pair of ids, as the model is called with.
-
-        Returns:
-            List of tensors `(batch, heads, time_t, time_s)`.
-        """
-        self._build_for(inputs)
-        source, target = inputs
-        memory, mask = self.encode(source)
-        x, weights = self._embed_target(target), []
-        for block in self.decoder:
-            x, _, cross = block(
-                x,
-                memory,
-                inputs_mask=ops.not_equal(target, 0),
-                memory_mask=mask,
-                return_attention_scores=True,
-            )
-            weights.append(cross)
-        return weights
+    def embedding_paths(self):
+        """Where tokens are looked up: see `keras_dl.models.embed`."""
+        shared = self.source_embedding is self.embedding
+        return ["embedding" if shared else "source_embedding", "embedding"]
 
     def prefill(self, prompts, mask, length):
         """Reads sources, padded on the left; see `keras_dl.generate`."""
@@ -391,6 +392,17 @@ class TransformerLanguageModel(EmbeddedModel):
         return self.embedding(
             x if self.norm is None else self.norm(x), reverse=True
         )
+
+    def feature_paths(self):
+        """Standard names of features: see `keras_dl.models.taps`."""
+        blocks = [f"blocks/{i}" for i in range(self.num_layers)]
+        names = block_paths([(path, f"{path}/attention") for path in blocks])
+        # Its second call makes the logits.
+        return {**names, "embeddings": "embedding@0"}
+
+    def embedding_paths(self):
+        """Where tokens are looked up: see `keras_dl.models.embed`."""
+        return ["embedding"]
 
     def prefill(self, prompts, mask, length):
         """Reads prompts, padded on the left; see `keras_dl.generate`."""

@@ -10,6 +10,7 @@ from keras_dl.applications.bases.supervised import ModelByTask, check_units, run
 from keras_dl.applications.vision.imagenet_pixels import ImageNetPixels
 from keras_dl.checks import check_integer, check_rate
 from keras_dl.layers import BatchNormalization, Conv2D, Dense
+from keras_dl.models import features
 
 # Filters, as a multiple of `base`, and number of convolutions of each block.
 _BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
@@ -46,10 +47,9 @@ class VGG16(ModelByTask):
     them, from RGB values of 0 to 255; `normalizer="imagenet"` does that
     inside the model.
 
-    **Features.** `features(images, ["block3_conv3"])` gives the activations of
-    layers by name, as perceptual losses want them, and computes no further
-    than the last of them. `class_activation` shows where in an image the
-    evidence for a class is.
+    **Features.** `keras_dl.models.features(model, images, ["block3_conv3"])`
+    gives the activations of layers by name, those with the ReLU.
+    `class_activation` shows where in an image the evidence for a class is.
 
     **Shapes.** `(batch, height, width, channels)` to `(batch, num_outputs)`;
     height, width and channels are those of the first batch.
@@ -196,47 +196,21 @@ class VGG16(ModelByTask):
     def call(self, inputs, training=None):
         return run(self.chain, self._normalized(inputs, training), training)
 
-    def features(self, inputs, names, training=False):
-        """Outputs of layers, by their names.
-
-        Args:
-            inputs: Images `(batch, height, width, channels)`.
-            names: Names of layers, such as `"block3_conv3"`: with the ReLU,
-                in the order of your choice.
-            training: Whether dropout and batch normalization are in training
-                mode.
-
-        Returns:
-            Dict of tensors by name.
-
-        Raises:
-            ValueError: If there is no such layer.
-        """
-        names = list(names)
-        self._check_names(names)
-        found, x = {}, self._normalized(inputs, training)
-        for layer in self.chain:
-            x = run([layer], x, training)
-            if layer.name in names:
-                found[layer.name] = x
-            if len(found) == len(set(names)):
-                break
-        return {name: found[name] for name in names}
-
     def after(self, x, name, training=False):
         """Logits from the output of the layer of that name.
 
-        With `features` it makes the model in two halves.
+        With `keras_dl.models.features` it makes the model in two halves.
 
         Args:
             x: What `features` gives for `name`, `(batch, ...)`.
             name: Name of the layer.
-            training: As in `features`.
+            training: Whether dropout and batch normalization are in training
+                mode.
 
         Raises:
             ValueError: If there is no such layer.
         """
-        self._check_names([name])
+        self._check_name(name)
         names = [layer.name for layer in self.chain]
         return run(self.chain[names.index(name) + 1 :], x, training)
 
@@ -266,8 +240,9 @@ class VGG16(ModelByTask):
             Selvaraju et al., "Grad-CAM: Visual explanations from deep networks
             via gradient-based localization", 2017.
         """
+        self._check_name(name)
         inputs = ops.convert_to_tensor(inputs)
-        found = self.features(inputs, [name])[name]
+        found = features(self, inputs, [name], stop=True)[name]
         if len(found.shape) != 4:
             raise ValueError(
                 "`name` must be that of a layer before 'flatten'. "
@@ -297,14 +272,13 @@ class VGG16(ModelByTask):
         maps = maps / ops.where(largest > 0, largest, ops.ones_like(largest))
         return ops.convert_to_numpy(maps)
 
-    def _check_names(self, names):
+    def _check_name(self, name):
         known = [layer.name for layer in self.chain]
-        for name in names:
-            if name not in known:
-                raise ValueError(
-                    f"`names` must be names of layers, of {known}. "
-                    f"Received: {name!r}."
-                )
+        if name not in known:
+            raise ValueError(
+                f"`name` must be that of a layer, one of {known}. "
+                f"Received: name={name!r}."
+            )
 
     def load_keras_weights(self, source, top=True):
         """Takes the weights of a VGG16 of keras.applications.

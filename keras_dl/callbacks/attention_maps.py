@@ -9,24 +9,28 @@ from keras import ops
 from keras_dl import backend
 from keras_dl.callbacks.figures import figure_class, save
 from keras_dl.checks import check_int32, check_integer
+from keras_dl.models import feature_paths, features
 from keras_dl.text import Vocabulary, as_vocabulary
 
 _INCHES_PER_TOKEN = 0.26
+_FEATURE = "memory_attention_weights/"
 
 
 class AttentionMaps(keras.callbacks.Callback):
     """Draws attention maps of a few examples while the model is trained.
 
-    At the end of an epoch it asks `model.attention((source, target))` for the
-    weights, and draws one map for each example: the tokens written downwards,
-    the tokens read to the right, darker where more weight is. Padding is cut
-    off. The model is only asked, not changed: training goes on as it would
-    without the callback.
+    At the end of an epoch it looks at the attention of a call of
+    `model((source, target))` on the source, and draws one map for each example:
+    the tokens written downwards, the tokens read to the right, darker where
+    more weight is. Padding is cut off. The model is only asked, not changed:
+    training goes on as it would without the callback.
 
-    **Which weights.** A tensor `(batch, time_t, time_s)`, as `Seq2Seq` gives
-    it, is drawn as it is. Of a list over blocks of tensors
-    `(batch, heads, time_t, time_s)`, as `Transformer` gives it, the mean over
-    the heads of the last block is drawn, or what `block` and `head` say.
+    **Which weights.** The features `"memory_attention_weights/0"` and so on,
+    one for each block; those of the last block are drawn, or of `block`. What
+    is `(batch, time_t, time_s)`, as of `Seq2Seq`, is drawn as it is; of
+    `(batch, heads, time_t, time_s)`, as of `Transformer`, the mean over the
+    heads, or `head`. A model of your own says by a method `feature_paths()`
+    where these are: see `keras_dl.models.taps`.
 
     **Rows.** Row `t` shows where the model looks in order to write token `t`.
     The last row, marked as the end, is where it looks in order to stop.
@@ -123,9 +127,9 @@ class AttentionMaps(keras.callbacks.Callback):
         self._attention = None
 
     def on_train_begin(self, logs=None):
-        if not hasattr(self.model, "attention"):
+        if not _paths(self.model):
             raise ValueError(
-                "The model must have a method `attention((source, target))`, "
+                f"The model must have features {_FEATURE + '0'!r} and so on, "
                 "as keras_dl.applications.Seq2Seq and Transformer have. "
                 f"Received: {type(self.model).__name__}."
             )
@@ -148,15 +152,16 @@ class AttentionMaps(keras.callbacks.Callback):
         source = ops.convert_to_tensor(self.source_ids)
         target = ops.convert_to_tensor(self.target_ids)
         if self._attention is None:
-            model = self.model
-            if not getattr(model, "built", True):
-                model.attention((source, target))  # Makes its variables.
-            self._attention = backend.compiled(
-                lambda *pair: model.attention(pair), model.variables
-            )
+            model, paths = self.model, _paths(self.model)
+            path = _chosen("block", paths, self.block, len(paths))
+
+            def look(*pair):
+                return features(model, pair, [path], stop=True)[path]
+
+            if not model.built:
+                look(source, target)  # Makes its variables.
+            self._attention = backend.compiled(look, model.variables)
         weights = self._attention(source, target)
-        if isinstance(weights, (list, tuple)):
-            weights = _chosen("block", weights, self.block, len(weights))
         weights = ops.convert_to_numpy(ops.cast(weights, "float32"))
         if weights.ndim == 3:
             return weights
@@ -341,6 +346,13 @@ def _read(name, given, vocabulary, start, pad_id):
                 f"those of the vocabulary. Received: {wrong[0]}."
             )
     return check_int32(name, ids)
+
+
+def _paths(model):
+    """Names of the weights of a model's attention on the source, by block."""
+    names = feature_paths(model)
+    count = sum(name.startswith(_FEATURE) for name in names)
+    return [f"{_FEATURE}{i}" for i in range(count)]
 
 
 def _chosen(name, items, index, count):

@@ -93,6 +93,7 @@ class TransformerDecoder(TiedHead):
 
     inputs = ("decoder_ids", "decoder_positions", "memory_mask")
     optional = ("decoder_positions", "memory_mask")
+    looks_up_tokens = True
 
     def __init__(
         self,

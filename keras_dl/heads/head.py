@@ -15,8 +15,9 @@ class Head(keras.Layer):
     A subclass writes `attach` and `call`, and `default_loss` and
     `default_metrics`. `inputs` names what it reads beside the encoder's own
     inputs, `optional` what of these it can do without; `flattens` says that a
-    row of inputs is several texts, and `reads_pooled` that the pooled output
-    is needed.
+    row of inputs is several texts, `reads_pooled` that the pooled output is
+    needed, and `looks_up_tokens` that it looks up tokens of its own in the
+    encoder's embedding.
 
     **Predictions.** What `predict` gives, and metrics get: those logits, unless
     a head says otherwise by `predictions`. `returns_logits` says that losses
@@ -38,6 +39,7 @@ class Head(keras.Layer):
     optional = ()
     flattens = False
     reads_pooled = False
+    looks_up_tokens = False
     returns_logits = True
 
     def __init__(self, **kwargs):

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_positive
+from keras_dl.models import features, taps
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -20,10 +21,11 @@ class PerceptualLoss(keras.losses.Loss):
     alone they are for its user to keep.
 
     Args:
-        model: Built Keras model with a method `features(images, names)` that
-            gives a dict of features, such as `keras_dl.applications.VGG16`; or
-            any other one, whose outputs are the features.
-        layers: Names of layers, for `features`.
+        model: Any built Keras model, such as `keras_dl.applications.VGG16` or
+            one of keras.applications.
+        layers: Names of its layers, or other paths of
+            `keras_dl.models.features`: what they make of the images is
+            compared. By default it is the outputs of the model.
         preprocess: Optional Keras layer that makes of the images what the model
             expects, such as `keras.layers.Rescaling(127.5, 127.5)` from -1 to
             1.
@@ -31,10 +33,10 @@ class PerceptualLoss(keras.losses.Loss):
         reduction, name, dtype: As in `keras.losses.Loss`.
 
     Raises:
-        ValueError: If `model` is not a built Keras model, or has `features`
-            and `layers` are not given.
+        ValueError: If `model` is not a built Keras model, or has no such
+            layers.
 
-    Example: `features` of a small network; SRGAN takes `"block5_conv4"` of
+    Example: features of a small network; SRGAN takes `"block5_conv4"` of
     VGG19 as it is trained on ImageNet.
 
     >>> vgg = keras_dl.applications.VGG16(10, dense_units=(8,), base=4)
@@ -67,14 +69,11 @@ class PerceptualLoss(keras.losses.Loss):
                 "`model` must be a Keras model that is built. "
                 f"Received: {model!r}"
             )
-        if hasattr(model, "features") and not layers:
-            raise ValueError(
-                "`layers` must name layers of the model. "
-                f"Received: layers={layers!r}"
-            )
+        self.layers = None if layers is None else list(layers)
+        if self.layers is not None:
+            _check_layers(model, self.layers)
         model.trainable = False
         self.model = model
-        self.layers = None if layers is None else list(layers)
         self.preprocess = preprocess
         self.scale = check_positive("scale", scale)
 
@@ -93,8 +92,8 @@ class PerceptualLoss(keras.losses.Loss):
             images = self.preprocess(images)
         if self.layers is None:
             return keras.tree.flatten(self.model(images, training=False))
-        found = self.model.features(images, self.layers)
-        return [found[name] for name in self.layers]
+        found = features(self.model, images, self.layers, stop=True)
+        return keras.tree.flatten([found[path] for path in self.layers])
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -115,4 +114,17 @@ class PerceptualLoss(keras.losses.Loss):
                 "model": deserialize(config["model"]),
                 "preprocess": deserialize(config["preprocess"]),
             }
+        )
+
+
+def _check_layers(model, paths):
+    try:
+        with taps(model, paths):
+            pass
+        wrong = "" if paths else "none."
+    except ValueError as error:
+        wrong = f"{paths}. {error}"
+    if wrong:
+        raise ValueError(
+            f"`layers` must name layers of the model. Received: {wrong}"
         )

@@ -29,6 +29,7 @@ def taps(model, paths, stop=False):
     | `"block3_conv3"`        | the output of that sublayer; the first one of |
     |                         | several. See `sublayers` for paths            |
     | `"block_1:input"`       | its first input                               |
+    | `"block_1:memory"`      | its argument of that name                     |
     | `"block_1/attention:weights"` | the weights of an attention, after the  |
     |                         | softmax, `(batch, heads, queries, keys)`      |
     | `"block_1/attention:logits"`  | what went into the softmax, before the  |
@@ -41,11 +42,16 @@ def taps(model, paths, stop=False):
     |                         | block                                         |
     | `"embeddings"`          | the vectors of the tokens, as they are looked |
     |                         | up                                            |
+    | `"encoder_hidden_states/3"`, `"decoder_hidden_states/3"` | the same of   |
+    |                         | models with a source and a target, which have |
+    |                         | all these names twice                         |
+    | `"memory_attention_weights/0"`, `"memory_attention_logits/0"` | those of |
+    |                         | the decoder's attention on the source         |
     | `"outputs"`             | what the model returns                        |
 
-    The last four are there for models that have such parts: those of
-    `keras_dl.applications` and whatever else is made of blocks with
-    attention. `feature_paths(model)` says what they stand for.
+    From `"hidden_states/3"` on, all but the last are there for models that
+    have such parts: those of `keras_dl.applications` and whatever else is made
+    of blocks with attention. `feature_paths(model)` says what they stand for.
 
     Args:
         model: A Keras layer or model.
@@ -72,7 +78,7 @@ def taps(model, paths, stop=False):
     requests = {path: _Request(model, path, names) for path in paths}
 
     def check():
-        if stop and all(request.values for request in requests.values()):
+        if stop and all(request.is_found() for request in requests.values()):
             raise _AllFound
 
     for request in requests.values():
@@ -92,7 +98,7 @@ def features(model, inputs, paths, training=False, stop=False):
         training: Whether dropout and the like are active.
         stop: Whether to compute no further than is needed to find them all.
             Compiled code computes no further anyway. Layers are then taken to
-            be called once.
+            be called once, or as often as `@` says.
 
     Returns:
         Dict of tensors by path.
@@ -111,6 +117,9 @@ def features(model, inputs, paths, training=False, stop=False):
     ... ].shape
     (2, 4)
     """
+    if not model.built:
+        # Keras may have to try the layers out before it calls them.
+        model(inputs, training=False)
     with contextlib.suppress(_AllFound), taps(model, paths, stop) as found:
         model(inputs, training=training)
     return {path: found[path] for path in paths}
@@ -152,8 +161,12 @@ def feature_paths(model):
         names = block_paths(
             [(block, _attention_in(model, block)) for block in holders]
         )
-    tokens = embedding_paths(model)
-    return {**names, **({"embeddings": tokens[0]} if tokens else {})}
+    for path in embedding_paths(model)[:1]:
+        layer = sublayer(model, path)
+        # What it is called for later is to make logits.
+        again = isinstance(layer, keras.layers.ReversibleEmbedding)
+        names["embeddings"] = f"{path}@0" if again else path
+    return names
 
 
 def block_paths(blocks, prefix=""):
@@ -250,19 +263,26 @@ class _Request:
     def __init__(self, model, path, names):
         self.model, self.asked = model, path
         matched = _PATH.fullmatch(names.get(path, path))
-        parts = matched.groupdict() if matched else {}
-        self.what = parts.get("what") or "output"
-        if not matched or self.what not in _WHAT:
-            raise ValueError(
-                "A path is `sublayer`, and then perhaps `:` and one of "
-                f"{_WHAT}, and `@` and the number of a call. Received: "
-                f"{path!r}."
-            )
+        if not matched:
+            raise self._malformed()
+        parts = matched.groupdict()
+        self.what = parts["what"] or "output"
         self.call = None if parts["call"] is None else int(parts["call"])
         self.values = []
         self.layer = self._layer(parts["path"], names)
         if self.what in ("weights", "logits"):
             self._check_attention()
+        self.signature = inspect.signature(self.layer.call)
+        arguments = list(self.signature.parameters)
+        if self.what not in (*_WHAT, *arguments):
+            raise self._malformed(f" or {arguments}")
+
+    def _malformed(self, more=""):
+        return ValueError(
+            "A path is `sublayer`, and then perhaps `:` and one of "
+            f"{_WHAT}{more}, and `@` and the number of a call. Received: "
+            f"{self.asked!r}."
+        )
 
     def _layer(self, path, names):
         if path == OUTPUTS:
@@ -270,7 +290,7 @@ class _Request:
         try:
             return sublayer(self.model, path)
         except ValueError as error:
-            if path.split("/")[0] not in _STANDARD:
+            if not _STANDARD.fullmatch(path.split("/")[0]):
                 raise
             there = sorted(names) or "none"
             raise ValueError(
@@ -291,7 +311,7 @@ class _Request:
 
     def pairs(self):
         """What to listen to: pairs for `tapped`."""
-        if self.what in ("output", "input"):
+        if self.what not in ("weights", "logits"):
             return [(self.layer, self._around)]
         if not is_attention(self.layer):
             return [(self.layer, self._last)]
@@ -299,22 +319,31 @@ class _Request:
         return [(self.layer, _by_parts), (softmax, self._around)]
 
     def _around(self, call, *args, **kwargs):
-        result = call(*args, **kwargs)
+        if self.what in ("output", "weights"):
+            result = call(*args, **kwargs)
+            self._keep(result if self.asked == OUTPUTS else _first(result))
+            return result
         if self.what in ("input", "logits"):
             value = args[0] if args else next(iter(kwargs.values()))
         else:
-            value = result
-        if self.what == "input" or self.asked != OUTPUTS:
-            value = _first(value)
+            given = self.signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            value = given.arguments[self.what]
+        self._keep(_first(value))
+        return call(*args, **kwargs)
+
+    def _keep(self, value):
         self.values.append(value)
         self.found()
-        return result
+
+    def is_found(self):
+        """Whether there is a value already."""
+        return len(self.values) > (self.call or 0)
 
     def _last(self, call, *args, return_attention_scores=False, **kwargs):
         """Around an attention whose weights are its last output."""
         *others, weights = call(*args, return_attention_scores=True, **kwargs)
-        self.values.append(weights)
-        self.found()
+        self._keep(weights)
         if return_attention_scores:
             return *others, weights
         return tuple(others) if len(others) > 1 else others[0]
@@ -327,7 +356,7 @@ class _Request:
                 f"The layer of {self.asked!r} was called {calls} times: say "
                 f"which call is meant, such as {self.asked + '@0'!r}."
             )
-        if calls <= (self.call or 0):
+        if not self.is_found():
             raise ValueError(
                 f"The layer of {self.asked!r} was called {calls} times while "
                 "the taps were open."
@@ -335,11 +364,9 @@ class _Request:
         return self.values[self.call or 0]
 
 
-_STANDARD = (
-    "hidden_states",
-    "attention_weights",
-    "attention_logits",
-    "embeddings",
+_STANDARD = re.compile(
+    "((encoder|decoder|memory)_)?"
+    "(hidden_states|attention_weights|attention_logits|embeddings)"
 )
 
 

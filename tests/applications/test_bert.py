@@ -8,6 +8,7 @@ from sequences import compiled, gradients_of
 
 import keras_dl
 from keras_dl.applications import BERT
+from keras_dl.models import features
 
 SIZES = {
     "num_layers": 2,
@@ -40,8 +41,8 @@ def encoder(**changes):
     return BERT(20, **{**SIZES, **changes})
 
 
-def outputs(model, inputs, **kwargs):
-    found = compiled(model, lambda x: model(x, **kwargs))(inputs)
+def outputs(model, inputs):
+    found = compiled(model, model)(inputs)
     return keras.tree.map_structure(ops.convert_to_numpy, found)
 
 
@@ -151,24 +152,22 @@ def test_shared_blocks_are_applied_in_turn():
     assert len(once.weights) < len(encoder().weights)
 
 
-def test_states_and_scores_on_request():
+def test_features_are_as_large_as_they_should_be():
     model, ids = encoder(dropout=0.3), ids_of([5, 6, 0], [7, 8, 9])
     plain = outputs(model, ids)
     assert set(plain) == {"sequence_output", "pooled_output"}
-    found = outputs(
-        model, ids, return_hidden_states=True, return_attention_scores=True
-    )
+    names = [f"hidden_states/{i}" for i in range(3)]
+    weights = [f"attention_weights/{i}" for i in range(2)]
+    look = compiled(model, lambda x: features(model, x, names + weights))
+    found = keras.tree.map_structure(ops.convert_to_numpy, look(ids))
     np.testing.assert_allclose(
-        found["sequence_output"], plain["sequence_output"], atol=1e-6
+        found[names[-1]], plain["sequence_output"], atol=1e-6
     )
-    np.testing.assert_array_equal(
-        found["hidden_states"][-1], found["sequence_output"]
-    )
-    assert [s.shape for s in found["hidden_states"]] == 3 * [(2, 3, 8)]
-    assert [s.shape for s in found["attention_scores"]] == 2 * [(2, 2, 3, 3)]
-    for scores in found["attention_scores"]:
-        np.testing.assert_allclose(scores.sum(-1), 1.0, atol=1e-5)
-        assert not scores[0, :, :, 2].any()
+    assert [found[name].shape for name in names] == 3 * [(2, 3, 8)]
+    assert [found[name].shape for name in weights] == 2 * [(2, 2, 3, 3)]
+    for name in weights:
+        np.testing.assert_allclose(found[name].sum(-1), 1.0, atol=1e-5)
+        assert not found[name][0, :, :, 2].any()
 
 
 def test_every_variable_gets_a_gradient():
@@ -199,15 +198,9 @@ def test_symbolic_and_saved(tmp_path):
     symbolic = model(keras.Input((None,), dtype="int32"))
     assert symbolic["sequence_output"].shape == (None, None, 8)
     found = model.compute_output_spec(
-        {"token_ids": keras.Input((5,), dtype="int32")},
-        return_hidden_states=True,
-        return_attention_scores=True,
+        {"token_ids": keras.Input((5,), dtype="int32")}
     )
-    real = model(
-        np.ones((2, 5), "int32"),
-        return_hidden_states=True,
-        return_attention_scores=True,
-    )
+    real = model(np.ones((2, 5), "int32"))
     keras.tree.assert_same_structure(found, real)
     for spec, tensor in zip(
         keras.tree.flatten(found), keras.tree.flatten(real), strict=True

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from sequences import normal, numpy
 
+import keras_dl
 from keras_dl import applications
 from keras_dl.applications import (
     DCGAN,
@@ -19,6 +20,7 @@ from keras_dl.applications import (
     UnrolledGAN,
 )
 from keras_dl.losses import PerceptualLoss
+from keras_dl.models import features
 
 
 def images(count=8, side=8, channels=1, seed=0):
@@ -172,13 +174,13 @@ def test_super_resolution_pretrains_on_pixels():
 def test_super_resolution_with_features(tmp_path):
     """The features' network is frozen, and saved with the rest."""
     inputs = keras.Input((None, None, 3))
-    features = keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs))
-    loss = PerceptualLoss(features, scale=0.5)
+    network = keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs))
+    loss = PerceptualLoss(network, scale=0.5)
     gan = compiled(SRGAN, content_loss=loss)
-    before = features.get_weights()
+    before = network.get_weights()
     small, large = READY_MADE[SRGAN][1]
     gan.fit(small, large, verbose=0)
-    for old, new in zip(before, features.get_weights(), strict=True):
+    for old, new in zip(before, network.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     gan.save(tmp_path / "gan.keras")
     copy = keras.models.load_model(tmp_path / "gan.keras")
@@ -196,7 +198,7 @@ def test_perceptual_loss_of_named_layers():
     double = keras.layers.Rescaling(2.0)
     loss = PerceptualLoss(vgg, names, double, scale=3.0)
     x, y = images(2, 32, 3), images(2, 32, 3, seed=1)
-    found = [vgg.features(2 * z, names) for z in (x, y)]
+    found = [features(vgg, 2 * z, names) for z in (x, y)]
     expected = 3 * np.mean(
         [
             np.mean(
@@ -211,10 +213,40 @@ def test_perceptual_loss_of_named_layers():
     )
     assert float(loss(x, y)) == pytest.approx(expected, rel=1e-4)
     assert float(loss(x, x)) == 0.0
-    with pytest.raises(ValueError, match="`layers` must name"):
-        PerceptualLoss(vgg)
+    logits = [keras.ops.convert_to_numpy(vgg(z)) for z in (x, y)]
+    of_logits = np.mean((logits[0] - logits[1]) ** 2)
+    assert float(PerceptualLoss(vgg)(x, y)) == pytest.approx(of_logits, 1e-4)
+    for wrong in (["block9_conv1"], []):
+        with pytest.raises(ValueError, match="`layers` must name"):
+            PerceptualLoss(vgg, wrong)
     with pytest.raises(ValueError, match="`model` must be"):
         PerceptualLoss(keras.Sequential())
+
+
+@pytest.mark.compiled
+def test_perceptual_loss_of_keras_applications():
+    """Values and gradients are those of a model cut off at the layer."""
+    keras.utils.set_random_seed(0)
+    model = keras.applications.MobileNetV2(
+        input_shape=(32, 32, 3), weights=None, alpha=0.35, classes=2
+    )
+    layer = model.get_layer("block_1_project_BN")
+    cut = PerceptualLoss(keras.Model(model.input, layer.output), scale=9.0)
+    loss = PerceptualLoss(model, ["block_1_project_BN"], scale=9.0)
+    x, y = images(2, 32, 3), images(2, 32, 3, seed=1)
+    look = keras_dl.compiled(
+        lambda x, y: [keras_dl.value_and_grad(f)(y, x) for f in (loss, cut)]
+    )
+    for _ in range(3):
+        (found, slope), (expected, expected_slope) = look(x, y)
+    assert float(expected) > 1e-6
+    np.testing.assert_allclose(*map(float, (found, expected)), rtol=1e-4)
+    slope, expected_slope = map(
+        keras.ops.convert_to_numpy, (slope, expected_slope)
+    )
+    np.testing.assert_allclose(
+        slope, expected_slope, atol=1e-4 * np.abs(expected_slope).max()
+    )
 
 
 @pytest.mark.parametrize("side", [8, 16, 24])

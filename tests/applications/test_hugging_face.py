@@ -14,6 +14,7 @@ from keras import ops
 from sequences import compiled
 
 from keras_dl.applications import BERT, TaskModel
+from keras_dl.models import features
 
 SIZES = {
     "vocab_size": 50,
@@ -158,22 +159,18 @@ def test_hidden_states_and_attention_equal(saved):
             **their_inputs, output_hidden_states=True, output_attentions=True
         )
     encoder = BERT.from_hugging_face(folder)
+    states = [f"hidden_states/{i}" for i in range(encoder.num_layers + 1)]
+    weights = [f"attention_weights/{i}" for i in range(encoder.num_layers)]
     ours = numpy(
-        compiled(
-            encoder,
-            lambda x: encoder(
-                x, return_hidden_states=True, return_attention_scores=True
-            ),
-        )(inputs)
+        compiled(encoder, lambda x: features(encoder, x, states + weights))(
+            inputs
+        )
     )
-    pairs = zip(ours["hidden_states"], found.hidden_states, strict=True)
-    for a, b in pairs:
-        assert_equal(a, b)
-    pairs = zip(ours["attention_scores"], found.attentions, strict=True)
-    for a, b in pairs:
+    for name, b in zip(states, found.hidden_states, strict=True):
+        assert_equal(ours[name], b)
+    for name, b in zip(weights, found.attentions, strict=True):
         # Of queries that are real.
-        a, b = np.swapaxes(a, 1, 2), b.transpose(1, 2)
-        assert_equal(a, b)
+        assert_equal(np.swapaxes(ours[name], 1, 2), b.transpose(1, 2))
 
 
 @pytest.mark.parametrize("labels", [1, 2, 5])

@@ -16,6 +16,7 @@ from keras_dl.applications import (
     TransformerLanguageModel,
 )
 from keras_dl.losses import LabelSmoothedCrossentropy
+from keras_dl.models import features
 
 Y = np.array([[5, 6, 7, 8, 3], [4, 5, 3, 0, 0]], "int32")
 
@@ -156,20 +157,97 @@ def test_shared_and_separate_vocabularies():
     assert separate.input_sizes == (10, SIZE)
 
 
+def features_of(model, *names):
+    """Features, found by compiled code."""
+    look = compiled(model, lambda x: features(model, x, list(names)))
+    found = look(inputs_of(model))
+    return numpy([found[name] for name in names])
+
+
 def test_attention_can_be_looked_at():
-    recurrent = numpy(made("seq2seq").attention((IDS, TARGETS)))[0]
-    assert recurrent.shape == (2, 4, 5)
-    blocks = numpy(made("transformer").attention((IDS, TARGETS)))
-    assert [b.shape for b in blocks] == [(2, 2, 4, 5)]
-    for weights in (recurrent, blocks[0]):
+    for kind, shape in (("seq2seq", (2, 4, 5)), ("transformer", (2, 2, 4, 5))):
+        (weights,) = features_of(made(kind), "memory_attention_weights/0")
+        assert weights.shape == shape
         np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
         assert np.all(weights[1, ..., 3:] == 0)
 
 
+@pytest.mark.compiled
+def test_hidden_states_of_the_transformer():
+    """Those of its blocks, called one by one."""
+    model = made("transformer", num_layers=2)
+    memory, mask = model.encode(ops.convert_to_tensor(IDS))
+    x = model._embed_target(ops.convert_to_tensor(TARGETS))
+    expected = {
+        "encoder_hidden_states/2": memory,
+        "decoder_hidden_states/0": x,
+    }
+    for i, block in enumerate(model.decoder):
+        x, own, of_memory = block(
+            x,
+            memory,
+            inputs_mask=TARGETS != 0,
+            memory_mask=mask,
+            return_attention_scores=True,
+        )
+        expected[f"decoder_hidden_states/{i + 1}"] = x
+        expected[f"decoder_attention_weights/{i}"] = own
+        expected[f"memory_attention_weights/{i}"] = of_memory
+    found = features_of(model, *expected)
+    for name, one, other in zip(
+        expected, found, numpy(list(expected.values())), strict=True
+    ):
+        np.testing.assert_allclose(one, other, atol=1e-5, err_msg=name)
+    (logits,) = features_of(model, "memory_attention_logits/1")
+    hidden = ops.where(mask[:, None, None], logits, -1e9)
+    np.testing.assert_allclose(
+        *numpy([ops.softmax(hidden), of_memory]), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("num_layers", [1, 3])
+@pytest.mark.parametrize("kind", ["language_model", "seq2seq"])
+@pytest.mark.compiled("seq2seq-3")
+def test_hidden_states_of_recurrent_models(kind, num_layers):
+    """They have the residuals in them, from layer to layer and to logits."""
+    model = made(kind, num_layers=num_layers, dropout=0.2)
+    several = range(num_layers)
+    stacks = {"": [f"recurrent/{i}" for i in several]}
+    if kind == "seq2seq":
+        above = [f"above/{i}" for i in several[:-1]]
+        stacks = {
+            "encoder_": [f"encoder/{i}" for i in several],
+            "decoder_": ["decoder", *above],
+        }
+    for prefix, layers in stacks.items():
+        names = [f"{prefix}hidden_states/{i}" for i in range(num_layers + 1)]
+        embedded, *found = features_of(
+            model, f"{prefix}embeddings", *layers, *names
+        )
+        added, states = found[:num_layers], found[num_layers:]
+        np.testing.assert_array_equal(states[0], embedded)
+        np.testing.assert_array_equal(states[1], added[0])
+        for i in range(1, num_layers):
+            np.testing.assert_allclose(
+                states[i + 1], states[i] + added[i], atol=1e-6
+            )
+        if prefix == "encoder_":
+            memory, *_ = model.encode(ops.convert_to_tensor(IDS))
+            np.testing.assert_allclose(states[-1], numpy([memory])[0], 1e-5)
+    if kind == "seq2seq":
+        logits = model.head(states[-1])
+    else:
+        logits = model.embedding(states[-1], reverse=True) + model.bias
+    np.testing.assert_allclose(
+        *numpy([logits, model(inputs_of(model))]), atol=1e-5
+    )
+
+
 @pytest.mark.parametrize("kind", ["seq2seq", "transformer"])
-def test_attention_of_a_model_that_has_not_been_called(kind):
+def test_features_of_a_model_that_has_not_been_called(kind):
     model = KINDS[kind](num_layers=1)
-    model.attention((IDS, TARGETS))
+    name = "memory_attention_weights/0"
+    features(model, (IDS, TARGETS), [name], stop=True)
     model.compile("sgd")
     model.evaluate((IDS, TARGETS), Y[:, :4], verbose=0)
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_dl.applications import VGG16, ImageNetPixels
 from keras_dl.callbacks import draw_class_activation
+from keras_dl.models import features
 from keras_dl.testing import check_layer
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3))
@@ -85,7 +86,7 @@ def test_reads_the_weights_of_keras(suffix, tmp_path):
     pixels = keras.applications.vgg16.preprocess_input(IMAGES.copy())
     expected = numpy(peer(pixels))
     assert np.abs(expected).max() > 1
-    found = numpy(ours.features(IMAGES, ["block5_pool"]))["block5_pool"]
+    found = numpy(features(ours, IMAGES, ["block5_pool"]))["block5_pool"]
     np.testing.assert_allclose(
         found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max()
     )
@@ -142,7 +143,7 @@ def test_pixels_of_imagenet():
 
 def test_features_by_name(model):
     names = ["fc1", "block2_conv1", "block2_pool"]
-    found = numpy(model.features(IMAGES, names))
+    found = numpy(features(model, IMAGES, names))
     assert list(found) == names
     assert found["block2_conv1"].shape == (2, 16, 16, 128)
     assert found["block2_pool"].shape == (2, 8, 8, 128)
@@ -155,16 +156,20 @@ def test_features_by_name(model):
             rtol=1e-4,
             atol=1e-5,
         )
-    with pytest.raises(ValueError, match="`names` must be names of layers"):
-        model.features(IMAGES, ["block9_conv1"])
+    with pytest.raises(ValueError, match="no sublayer 'block9_conv1'"):
+        features(model, IMAGES, ["block9_conv1"])
+    with pytest.raises(ValueError, match="`name` must be that of a layer"):
+        model.after(found["fc1"], "block9_conv1")
 
 
 def test_no_layer_runs_behind_the_last_feature(model, monkeypatch):
-    def fail(*args):
+    def fail(*args, **kwargs):
         raise AssertionError
 
     monkeypatch.setattr(model.chain[-1], "call", fail)
-    model.features(IMAGES, ["block1_conv1"])
+    features(model, IMAGES, ["block1_conv1"], stop=True)
+    with pytest.raises(AssertionError):
+        features(model, IMAGES, ["block1_conv1"])
 
 
 def test_training_mode():
@@ -173,7 +178,7 @@ def test_training_mode():
     x = IMAGES / 255
     names = ["block1_conv2", "fc1"]
     usual, trained = (
-        numpy(model.features(x, names, training=t)) for t in (False, True)
+        numpy(features(model, x, names, training=t)) for t in (False, True)
     )
     # Half of what has just been normalized is cut off.
     share = np.mean(trained["block1_conv2"] == 0)
@@ -219,7 +224,7 @@ def test_maps_equal_those_by_hand():
     kernel, bias = model.chain[-1].get_weights()
     model.chain[-1].set_weights([kernel + 0.01, bias])  # Much evidence.
     pixels = np.random.default_rng(1).uniform(0, 1, (2, 64, 96, 3))
-    a = numpy(model.features(pixels, ["block5_pool"]))["block5_pool"]
+    a = numpy(features(model, pixels, ["block5_pool"]))["block5_pool"]
     kernel = model.chain[-1].get_weights()[0].reshape(2, 3, 512, 3)
     shares = kernel.mean(axis=(0, 1))[:, [1, 2]].T
     maps = np.maximum(np.einsum("bhwk,bk->bhw", a, shares), 0)
@@ -231,6 +236,8 @@ def test_maps_equal_those_by_hand():
 
 
 def test_wrong_maps(model):
+    with pytest.raises(ValueError, match="`name` must be that of a layer"):
+        model.class_activation(IMAGES, name="chain/3")
     with pytest.raises(ValueError, match="before 'flatten'"):
         model.class_activation(IMAGES, name="fc1")
     for classes in ([0], [0, 3]):

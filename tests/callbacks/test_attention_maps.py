@@ -11,6 +11,7 @@ from sequences import tokenizer_with_padding
 
 from keras_dl.applications import Seq2Seq, Transformer
 from keras_dl.callbacks import AttentionMaps, draw_attention
+from keras_dl.models import features
 from keras_dl.text import CharacterVocabulary
 
 LETTERS = CharacterVocabulary(list("abcdef"))
@@ -90,22 +91,11 @@ def test_training_is_the_same_with_pictures(kind, tmp_path, monkeypatch):
 def test_draws_every_second_epoch(tmp_path):
     path = tmp_path / "{epoch}.png"
     maps = AttentionMaps(SOURCES, TARGETS, path, vocabulary=LETTERS, every=2)
-    maps.set_model(Fixed())
+    maps.set_model(make("seq2seq"))
     for epoch in range(5):
         maps.on_epoch_end(epoch)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["2.png", "4.png"]
-
-
-class Fixed:
-    """Stands for a model that always looks everywhere."""
-
-    variables = []
-
-    def attention(self, inputs):
-        source, target = inputs
-        shape = (len(source), target.shape[1], source.shape[1])
-        return ops.ones(shape) / source.shape[1]
 
 
 class Learnt(keras.Model):
@@ -114,12 +104,13 @@ class Learnt(keras.Model):
     def __init__(self):
         super().__init__()
         self.table = keras.layers.Embedding(9, 2)
+        self.top = keras.layers.Dense(3)
 
     def call(self, inputs):
-        return self.table(inputs[1])
+        return self.top(self.table(inputs[1]))
 
-    def attention(self, inputs):
-        return self(inputs)
+    def feature_paths(self):
+        return {"memory_attention_weights/0": "table"}
 
 
 def test_weights_are_those_of_now():
@@ -135,7 +126,8 @@ def test_weights_are_those_of_now():
 def test_block_and_head_are_chosen():
     model = make("transformer")
     pair = data()[0]
-    every = model.attention(tuple(map(ops.convert_to_tensor, pair)))
+    names = [f"memory_attention_weights/{i}" for i in (0, 1)]
+    every = features(model, pair, names).values()
 
     def weights(**which):
         maps = AttentionMaps(*pair, "{epoch}", **which)
@@ -217,7 +209,7 @@ def test_attention_is_compiled_once_for_each_model(monkeypatch):
     )
     ids = np.array([[4, 5]])
     maps = AttentionMaps(ids, ids, "{epoch}")
-    models = Fixed(), Fixed()
+    models = Learnt(), Learnt()
     for model in models:
         maps.set_model(model)
         maps.weights()
@@ -251,7 +243,7 @@ def test_errors(monkeypatch):
         draw_attention([[0.5, 0.5]], ["a", "b", "c"], ["d"])
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="method `attention"):
+    with pytest.raises(ValueError, match="must have features 'memory_att"):
         model.fit(
             np.zeros((1, 2)),
             np.zeros((1, 1)),

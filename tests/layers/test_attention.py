@@ -141,6 +141,22 @@ def test_what_sees_nothing_gets_the_mean(make, policy):
     )
 
 
+@pytest.mark.compiled
+def test_weights_of_a_single_key_can_be_trained_on():
+    """They are 1 whatever the key is, with gradients, which are 0."""
+    query, key = keras.Input((3, 4)), keras.Input((1, 4))
+    layer = Attention("general")
+    _, weights = layer(query, key, return_attention_scores=True)
+    model = keras.Model([query, key], weights)
+    model.compile("sgd", "mse")
+    before = numpy(layer.weights)
+    x = [QUERY, VALUE[:, :1]]
+    y = np.zeros([2 if size is None else size for size in weights.shape])
+    assert model.train_on_batch(x, y) == 1
+    for one, other in zip(before, numpy(layer.weights), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize(
     "make",
     [

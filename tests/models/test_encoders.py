@@ -204,8 +204,8 @@ def test_blocks_of_different_widths():
     shapes = [block.attention.query_dense.units for block in uneven.blocks]
     assert shapes == [8, 4]
     assert [block.widen.units for block in uneven.blocks] == [16, 4]
-    found = uneven(IDS, return_attention_scores=True)["attention_scores"]
-    assert [tuple(x.shape)[1] for x in found] == [2, 1]
+    found = features(uneven, IDS, [f"attention_weights/{i}" for i in (0, 1)])
+    assert [tuple(x.shape)[1] for x in found.values()] == [2, 1]
     again = type(uneven).from_config(uneven.get_config())
     assert [b.num_heads for b in again.blocks] == [2, 1]
     with pytest.raises(ValueError, match="`head_dim` must be given"):

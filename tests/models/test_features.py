@@ -27,6 +27,18 @@ def bert(**arguments):
     )
 
 
+def by_hand(encoder):
+    """Hidden states and weights, with the blocks called one by one."""
+    x, scores = encoder.embed(ops.convert_to_tensor(IDS)), []
+    states = [x]
+    for i in range(encoder.num_layers):
+        block = encoder.blocks[i % len(encoder.blocks)]
+        x, weights = block(x, mask=IDS != 0, return_attention_scores=True)
+        states.append(x)
+        scores.append(weights)
+    return states, scores
+
+
 def cnn():
     x = images = keras.Input((8, 8, 3))
     for i in range(2):
@@ -79,7 +91,7 @@ def test_a_path_to_nothing_names_near_ones():
         features(cnn(), np.ones((1, 8, 8, 3)), ["hidden_states/1"])
     with pytest.raises(
         ValueError,
-        match="an attention. Received: the path of a C",
+        match="must name an attention. Received: the path of a Conv2D",
     ):
         features(cnn(), np.ones((1, 8, 8, 3)), ["conv_0:weights"])
     with pytest.raises(ValueError, match="A path is `sublayer`"):
@@ -90,12 +102,10 @@ def test_a_path_to_nothing_names_near_ones():
 
 
 @pytest.mark.compiled
-def test_features_of_bert_are_what_it_returns_itself():
+def test_features_of_bert_are_those_of_its_blocks():
     encoder = bert()
     model = applications.TaskModel(encoder, heads.Classification(2))
-    results = encoder(
-        IDS, return_hidden_states=True, return_attention_scores=True
-    )
+    states, scores = by_hand(encoder)
     paths = [
         *(f"hidden_states/{i}" for i in range(3)),
         *(f"attention_weights/{i}" for i in range(2)),
@@ -109,13 +119,13 @@ def test_features_of_bert_are_what_it_returns_itself():
     for i in range(3):
         np.testing.assert_allclose(
             array(found[f"hidden_states/{i}"]),
-            array(results["hidden_states"][i]),
+            array(states[i]),
             atol=1e-5,
         )
     for i in range(2):
         np.testing.assert_allclose(
             array(found[f"attention_weights/{i}"]),
-            array(results["attention_scores"][i]),
+            array(scores[i]),
             atol=1e-5,
         )
     real = (IDS != 0)[:, None, None]
@@ -173,12 +183,14 @@ def test_a_functional_model_of_keras_applications():
 
 def test_shared_layers_by_the_number_of_the_call():
     encoder = bert(num_distinct_layers=1)
-    states = encoder(IDS, return_hidden_states=True)["hidden_states"]
-    found = features(encoder, IDS, ["hidden_states/1", "hidden_states/2"])
-    for i in (1, 2):
-        np.testing.assert_allclose(
-            array(found[f"hidden_states/{i}"]), array(states[i]), atol=1e-6
-        )
+    states, _ = by_hand(encoder)
+    for names, stop in ((["1", "2"], False), (["2"], True)):
+        paths = [f"hidden_states/{i}" for i in names]
+        found = features(encoder, IDS, paths, stop=stop)
+        for i, path in zip(names, paths, strict=True):
+            np.testing.assert_allclose(
+                array(found[path]), array(states[int(i)]), atol=1e-6
+            )
     with pytest.raises(ValueError, match="was called 2 times: say which"):
         features(encoder, IDS, ["blocks/0"])
     with pytest.raises(ValueError, match="was called 2 times while"):
@@ -201,6 +213,56 @@ def test_the_attention_of_a_recurrent_decoder():
     found = features(model, (IDS, IDS), ["decoder:weights"])["decoder:weights"]
     np.testing.assert_allclose(array(found).sum(-1), 1, rtol=1e-5)
     np.testing.assert_allclose(array(found)[1, :, 3], 0)
+
+
+def test_arguments_by_name():
+    model = applications.Seq2Seq(20, units=8)
+    paths = ["decoder:memory", "decoder:input", "decoder:inputs", "encoder/0"]
+    found = features(model, (IDS, IDS), [*paths, "decoder:memory_mask"])
+    for one, other in (paths[::3], paths[1:3]):
+        np.testing.assert_array_equal(array(found[one]), array(found[other]))
+    np.testing.assert_array_equal(array(found["decoder:memory_mask"]), IDS != 0)
+    # Also where several listen, and before the layer is called.
+    calls = []
+    model.decoder.call = lambda inputs, memory, **kwargs: calls.append(1)
+    stopped = features(model, (IDS, IDS), paths[:2], stop=True)
+    np.testing.assert_array_equal(
+        array(stopped["decoder:memory"]), array(found["decoder:memory"])
+    )
+    assert not calls
+
+
+@pytest.mark.compiled
+def test_a_model_that_has_not_been_called():
+    class Late(keras.Model):
+        """Makes its layers' variables by its first call."""
+
+        def __init__(self):
+            super().__init__()
+            self.table = layers.Embedding(20, 4)
+            self.top = layers.Dense(2)
+
+        def call(self, x):
+            return self.top(self.table(x))
+
+    for stop in (False, True):
+        model = Late()
+        found = features(model, IDS, ["table"], stop=stop)["table"]
+        np.testing.assert_array_equal(array(found), array(model.table(IDS)))
+        assert model.top.built
+
+
+@pytest.mark.compiled
+def test_stopping_within_compiled_code():
+    model = applications.VGG16(3, dense_units=(4,), base=1)
+    x = np.random.default_rng(0).uniform(size=(2, 32, 32, 3)).astype("float32")
+    expected = features(model, x, ["block3_conv3"])["block3_conv3"]
+    look = keras_dl.compiled(
+        lambda x: features(model, x, ["block3_conv3"], stop=True)
+    )
+    for _ in range(3):
+        found = look(x)["block3_conv3"]
+    np.testing.assert_allclose(array(found), array(expected), atol=1e-5)
 
 
 def test_gradients_flow_through_features():
@@ -248,6 +310,13 @@ def functional():
     return keras.Model(ids, layers.Dense(2)(layers.GRU(4)(x)))
 
 
+def tied():
+    ids = keras.Input((None,), dtype="int32")
+    embedding = layers.ReversibleEmbedding(20, 4)
+    x = layers.GRU(4, return_sequences=True)(embedding(ids))
+    return keras.Model(ids, embedding(x, reverse=True))
+
+
 EMBEDDED = {
     "bert": lambda: (
         applications.TaskModel(bert(), heads.Classification(2)),
@@ -266,6 +335,7 @@ EMBEDDED = {
         (IDS, IDS),
     ),
     "functional": lambda: (functional(), IDS),
+    "tied": lambda: (tied(), IDS),
 }
 
 
@@ -295,14 +365,48 @@ def test_vectors_in_the_place_of_tokens(kind):
         call_embedded(model, x, [*keras.tree.flatten(vectors)] * 2)
 
 
+def test_tokens_that_a_head_looks_up():
+    """They come behind those of the encoder; a feature is the encoder's."""
+    encoder = bert()
+    model = applications.TaskModel(encoder, heads.TransformerDecoder())
+    x = {"token_ids": IDS, "decoder_ids": IDS[:, :3]}
+    expected = array(model(x))
+    own, of_head = embed(model, x)
+    table = array(encoder.token_embedding.embeddings)
+    np.testing.assert_allclose(array(own), table[IDS])
+    np.testing.assert_allclose(array(of_head), table[IDS[:, :3]])
+    found = call_embedded(model, x, [own, of_head])
+    np.testing.assert_allclose(array(found), expected, atol=1e-5)
+    found = features(model, x, ["embeddings"])["embeddings"]
+    np.testing.assert_array_equal(array(found), array(own))
+
+
 def test_a_model_without_tokens():
     with pytest.raises(ValueError, match="`model` must look up tokens by"):
         embed(cnn(), np.ones((1, 8, 8, 3)))
 
 
-def test_every_model_of_tokens_names_its_features():
-    for kind in ("bert", "transformer_lm"):
-        model, _ = EMBEDDED[kind]()
-        assert {"hidden_states/1", "attention_weights/0", "embeddings"} <= set(
-            feature_paths(model)
-        )
+@pytest.mark.parametrize("kind", EMBEDDED)
+def test_every_model_of_tokens_names_its_features(kind):
+    """All of them are there, and those of look-ups are what `embed` gives."""
+    model, x = EMBEDDED[kind]()
+    names = feature_paths(model)
+    if kind in ("bert", "transformer_lm"):
+        assert {"hidden_states/1", "attention_weights/0"} <= set(names)
+    found = features(model, x, list(names))
+    of_look_ups = [
+        array(found[name]) for name in names if name.endswith("embeddings")
+    ]
+    vectors = keras.tree.flatten(embed(model, x))
+    for one, other in zip(of_look_ups, vectors, strict=True):
+        np.testing.assert_array_equal(one, array(other))
+
+
+@pytest.mark.parametrize("kind", ["lm", "transformer_lm", "transformer"])
+def test_vectors_are_found_without_what_follows(kind):
+    model, x = EMBEDDED[kind]()
+    model(x)
+    above = {"lm": "recurrent", "transformer_lm": "blocks"}
+    last = getattr(model, above.get(kind, "decoder"))[-1]
+    last.call = lambda *args, **kwargs: 1 / 0
+    embed(model, x)

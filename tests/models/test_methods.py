@@ -143,7 +143,7 @@ SUBJECTS = {
         lambda: applications.Seq2Seq(20, units=8),
         (IDS, IDS[:, :-1]),
         IDS[:, 1:],
-        "encoder/0",
+        "encoder_hidden_states/1",
         "bridge/0",
     ),
     "Transformer": Subject(
@@ -152,7 +152,7 @@ SUBJECTS = {
         ),
         (IDS, IDS[:, :-1]),
         IDS[:, 1:],
-        "decoder/0",
+        "decoder_hidden_states/1",
         "decoder/0/widen",
     ),
     "TaskModel, one head": Subject(

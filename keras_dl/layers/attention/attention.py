@@ -205,7 +205,8 @@ class MaskedSoftmax(keras.Layer):
 
     def call(self, scores, allowed=None):
         if scores.shape[-1] == 1:
-            return ops.ones_like(scores)  # What Keras' softmax warns of.
+            # What Keras' softmax warns of: 1, still a function of the scores.
+            return ops.where(True, ops.ones_like(scores), scores)
         if allowed is not None:
             half = keras.backend.standardize_dtype(scores.dtype) == "float16"
             hidden = -6e4 if half else -1e9
