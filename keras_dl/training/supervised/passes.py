@@ -110,8 +110,19 @@ def spec_of(value):
     return keras.KerasTensor(tuple(value.shape), dtype)
 
 
+def described(specs):
+    """Symbolic tensors as a config has them."""
+
+    def one(spec):
+        if spec is None:
+            return None
+        return {"shape": list(spec.shape), "dtype": spec.dtype}
+
+    return tree.map_structure(one, specs)
+
+
 def specs_from(config):
-    """Symbolic tensors from what `get_build_config` wrote of them."""
+    """Symbolic tensors from what `described` made of them."""
     if config is None:
         return None
     if isinstance(config, dict) and set(config) == {"shape", "dtype"}:

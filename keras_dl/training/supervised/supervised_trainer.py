@@ -25,6 +25,7 @@ from keras_dl.training.supervised.loss_term import (
 from keras_dl.training.supervised.passes import (
     Symbolic,
     constant,
+    described,
     first_batch,
     in_full,
     is_output,
@@ -264,13 +265,7 @@ class SupervisedTrainer(Trainer):
 
     def get_build_config(self):
         """The shapes of the data, for which terms are built again."""
-
-        def described(spec):
-            if spec is None:
-                return None
-            return {"shape": list(spec.shape), "dtype": spec.dtype}
-
-        return {"data": tree.map_structure(described, self._specs)}
+        return {"data": described(self._specs)}
 
     def build_from_config(self, config):
         if config.get("data") is not None:
