@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import difflib
 import inspect
 import re
 
@@ -290,11 +291,13 @@ class _Request:
         try:
             return sublayer(self.model, path)
         except ValueError as error:
-            if not _STANDARD.fullmatch(path.split("/")[0]):
+            near = difflib.get_close_matches(path, names, n=3, cutoff=0.8)
+            if not near and not _STANDARD.fullmatch(path.split("/")[0]):
                 raise
-            there = sorted(names) or "none"
+            there = near or sorted(names) or "none of the standard ones"
             raise ValueError(
-                f"{self.model.name!r} has no feature {path!r}. It has: {there}."
+                f"{self.model.name!r} has no feature {path!r}. It has: "
+                f"{there}; `sublayers(model)` lists its paths."
             ) from error
 
     def _check_attention(self):

@@ -137,8 +137,7 @@ def _layers_in(name, value):
 
 def _unknown(model, path):
     known = list(sublayers(model))
-    names = {layer.name: p for p, layer in sublayers(model).items()}
-    near = difflib.get_close_matches(path, [*known, *names], n=5, cutoff=0.4)
+    near = difflib.get_close_matches(path, known, n=5, cutoff=0.4)
     ends = [p for p in known if p.split("/")[-1] == path.split("/")[-1]]
     near = list(dict.fromkeys([*near, *ends]))[:8] or known[:8]
     return ValueError(

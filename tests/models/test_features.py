@@ -87,6 +87,8 @@ def test_a_path_to_nothing_names_near_ones():
         sublayer(model, "encoder/blocks/7/widen")
     with pytest.raises(ValueError, match=r"Near ones: \['conv_1', 'conv_0'\]"):
         features(cnn(), np.ones((1, 8, 8, 3)), ["conv_3"])
+    with pytest.raises(ValueError, match=r"It has: \['hidden_states/1'"):
+        features(model, IDS, ["hidden_state/1"])
     with pytest.raises(ValueError, match="no feature 'hidden_states/1'"):
         features(cnn(), np.ones((1, 8, 8, 3)), ["hidden_states/1"])
     with pytest.raises(

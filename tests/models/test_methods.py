@@ -257,7 +257,7 @@ def input_gradient(subject):
 def embedding_gradient(subject):
     """How the loss changes with the vectors of tokens."""
     if not subject.is_text:
-        return "looks up no tokens: see the gradient by its inputs"
+        return "has no embeddings of tokens: see the gradient by its inputs"
     model = subject.model()
     loss = task_loss(subject, model)
     slopes = keras_dl.grad(

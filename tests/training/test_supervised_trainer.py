@@ -538,6 +538,32 @@ def test_more_errors():
     trainer.compile("sgd")
     with pytest.raises(ValueError, match="must return a scalar or losses of"):
         trainer.train_on_batch(ROWS)
+
+    class Wrong(LossTerm):
+        def __init__(self, loss, **kwargs):
+            super().__init__(name="wrong", **kwargs)
+            self.function = loss
+
+        def loss(self, batch):
+            return self.function(batch)
+
+    for message, loss in {
+        r"losses of examples, \(16,\).*shape \(3,\)": lambda batch: ops.mean(
+            batch.student.outputs, axis=0
+        ),
+        "Received: None": lambda batch: None,
+        "No term asked for the feature 'first'": lambda batch: (
+            batch.student.features["first"]
+        ),
+    }.items():
+        trainer = SupervisedTrainer(model, terms=Wrong(loss), task_weight=0)
+        trainer.compile("sgd")
+        with pytest.raises(ValueError, match=message):
+            trainer.fit(ROWS, batch_size=16, verbose=0)
+    trainer = SupervisedTrainer(mlp())
+    trainer.compile("sgd")
+    with pytest.raises(ValueError, match="SupervisedTrainer expects data"):
+        trainer.fit(ROWS, verbose=0)
     noisy = SupervisedTrainer(
         bert(heads.Classification(3)), perturbation=InputNoise(0.1)
     )

@@ -296,18 +296,21 @@ class Trainer(SteppedModel):
         Raises:
             ValueError: If there is a compiled loss, and no `y` for it.
         """
-        if y is None and self.loss is not None:
-            check_structure(
-                x, ("x", "y", "sample_weight?"), type(self).__name__
-            )
+        self._check_targets(x, y)
         y, weights = self._task.targets(y), self._task.targets(sample_weight)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics, with the network's predictions."""
+        self._check_targets(x, y)
         y, weights = self._task.targets(y), self._task.targets(sample_weight)
         predictions = self._task.predictions(y_pred)
         return super().compute_metrics(x, y, predictions, weights)
+
+    def _check_targets(self, x, y):
+        if y is None and self.loss is not None:
+            kind = type(self).__name__
+            check_structure(x, ("x", "y", "sample_weight?"), kind)
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, with the network's check of arrays."""

@@ -10,6 +10,17 @@ from keras_dl.checks import check_choice, check_integer
 from keras_dl.models.features import OUTPUTS
 
 
+class _AskedFeatures(dict):
+    """The features of a model by path; others are refused by name."""
+
+    def __missing__(self, path):
+        raise ValueError(
+            f"No term asked for the feature {path!r}: name it in "
+            "`student_features` or `teacher_features`. Asked for were: "
+            f"{list(self)}."
+        )
+
+
 @dataclasses.dataclass
 class Glimpse:
     """What one forward pass of a model left.
@@ -22,6 +33,9 @@ class Glimpse:
 
     outputs: object
     features: collections.abc.Mapping
+
+    def __post_init__(self):
+        self.features = _AskedFeatures(self.features)
 
 
 @dataclasses.dataclass

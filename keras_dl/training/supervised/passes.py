@@ -19,7 +19,7 @@ class Symbolic(keras.Operation):
     def call(self, *args):
         try:
             return self._function(*args)
-        except ValueError as error:
+        except Exception as error:
             self._error = error
             raise
 
@@ -28,6 +28,7 @@ class Symbolic(keras.Operation):
         try:
             self(*args)
         except Exception as error:
+            # With its place in the function, and without Keras' wrapping.
             raise (self._error or error) from None
 
 
@@ -77,21 +78,28 @@ def output_at(outputs, path):
     return outputs
 
 
-def mean_of_examples(value, sample_weight, name):
-    """The mean over the batch, with the weights of examples if there are.
+def value_of(term, batch):
+    """The mean of a term over the batch, with the weights of examples.
 
-    Args:
-        value: A scalar, or losses of examples; of several texts of an example,
-            such as choices, those of one after the other.
-        sample_weight: Weights of examples, of tokens, or of several outputs.
-        name: Name of the term that gave the value.
+    Weights are those of examples, of tokens, or of several outputs.
     """
-    if len(value.shape) > 1:
+    value = term.loss(batch)
+    if value is None:
         raise ValueError(
-            f"The term {name!r} must return a scalar or losses of examples, "
-            f"(batch,). Received: shape {tuple(value.shape)}."
+            f"`loss` of the term {term.name!r} must return a scalar or losses "
+            "of examples. Received: None."
         )
-    weights = [w for w in tree.flatten(sample_weight) if w is not None]
+    value = ops.convert_to_tensor(value)
+    first = tree.flatten(batch.x)[0]
+    size, rows = first.shape[0], value.shape[0] if len(value.shape) else None
+    unlike = None not in (size, rows) and rows % size
+    if len(value.shape) > 1 or unlike:
+        raise ValueError(
+            f"The term {term.name!r} must return a scalar or losses of "
+            f"examples, {(size,)}. Received: shape {tuple(value.shape)}."
+        )
+    weights = tree.flatten(batch.sample_weight)
+    weights = [w for w in weights if w is not None]
     if not len(value.shape) or not weights:
         return ops.mean(value)
     size = ops.shape(weights[0])[0]
@@ -100,6 +108,7 @@ def mean_of_examples(value, sample_weight, name):
         for w in weights
     ]
     weights = ops.max(ops.stack(of_examples), axis=0)
+    # Of several texts of an example, such as choices, one after the other.
     return ops.mean(ops.mean(ops.reshape(value, (size, -1)), axis=1) * weights)
 
 

@@ -29,11 +29,11 @@ from keras_dl.training.supervised.passes import (
     first_batch,
     in_full,
     is_output,
-    mean_of_examples,
     output_at,
     spec_of,
     specs_from,
     untouched,
+    value_of,
 )
 from keras_dl.training.supervised.perturbation import (
     InputPerturbation,
@@ -74,8 +74,9 @@ class SupervisedTrainer(Trainer):
     tokens alone, and features in float32. Regularization counts in full,
     whatever `task_weight` is.
 
-    **Saving.** `trainer.save` keeps all, and
-    `keras.callbacks.BackupAndRestore` goes on as if nothing had happened.
+    **Saving.** `trainer.save` keeps all but the seeds of the model's dropout,
+    which Keras does not save, and `keras.saving.load_model` goes on from there;
+    so does `keras.callbacks.BackupAndRestore`.
     `trainer.finish()` bakes the readings into the model and returns it.
 
     Args:
@@ -258,7 +259,7 @@ class SupervisedTrainer(Trainer):
 
             def look(x, y=None, sample_weight=None):
                 batch = self._look(x, y, sample_weight, x, None, False)
-                return [term.loss(batch) for term in self.terms]
+                return [value_of(term, batch) for term in self.terms]
 
             Symbolic(look).run(x, y, sample_weight)
         self._specs = specs
@@ -304,15 +305,19 @@ class SupervisedTrainer(Trainer):
 
     def _logs(self, loss, logs, x, y, outputs, sample_weight):
         """All of a step's logs, each under a name of its own."""
-        metrics = {}
-        if y is not None:
-            metrics = self.compute_metrics(x, y, outputs, sample_weight)
+        metrics = self.compute_metrics(x, y, outputs, sample_weight)
         taken = sorted(set(logs) & set(metrics))
         if taken:
             raise ValueError(
                 f"Terms must not have the names of metrics. Received: {taken}."
             )
         return {"loss": loss, **logs, **metrics}
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """As `Trainer.compute_metrics`; without a task none are needed."""
+        if y is None and not self.task_weight:
+            return {}
+        return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def call(self, inputs, training=None):
         """Runs the model, its weights as they are read."""
@@ -362,7 +367,9 @@ class SupervisedTrainer(Trainer):
             with untouched(teacher):
                 glimpse = self._glimpse(teacher, x, paths, False)
             found.append(
-                Glimpse(*map(constant, (glimpse.outputs, glimpse.features)))
+                Glimpse(
+                    constant(glimpse.outputs), constant({**glimpse.features})
+                )
             )
         return found
 
@@ -371,14 +378,7 @@ class SupervisedTrainer(Trainer):
         if not self.terms and self.task_weight == 1:
             return self._task_loss(batch), {}
         # Terms first: what their layers add is among the regularization.
-        values = {
-            term: mean_of_examples(
-                ops.convert_to_tensor(term.loss(batch)),
-                batch.sample_weight,
-                term.name,
-            )
-            for term in self.terms
-        }
+        values = {term: value_of(term, batch) for term in self.terms}
         logs = {}
         total = (1.0 - self.task_weight) * sum(map(ops.sum, self.losses))
         if self.task_weight:
