@@ -139,8 +139,9 @@ def main(way, *arguments):
         scope = mirrored()
     with scope:
         found = train(x, noise, batch_size)
-        for name, values in taught(x, y, batch_size).items():
-            found[f"taught {name}"] = values
+        if keras.backend.backend() == "tensorflow":  # Replicas are threads.
+            for name, values in taught(x, y, batch_size).items():
+                found[f"taught {name}"] = values
     print(json.dumps(found))
 
 

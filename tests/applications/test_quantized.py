@@ -72,7 +72,7 @@ MODELS = {
         6,
     ),
 }
-SOME = ("mlp", "heads", "language_model")
+SOME = ("heads",)
 
 
 @functools.cache

@@ -89,8 +89,7 @@ def made(encoder, head):
     return model, {"token_ids": ids, **others}, np.array(targets), shape
 
 
-@pytest.mark.compiled("bert-tags", "lstm-masked", "transformer-spans")
-@pytest.mark.compiled("hub-classification", "lstm-decoder")
+@pytest.mark.compiled("hub-classification")
 @pytest.mark.parametrize(
     ("encoder", "head"),
     [

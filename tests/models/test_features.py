@@ -169,7 +169,6 @@ def test_keras_own_attention():
     np.testing.assert_allclose(array(again), array(weights), atol=1e-5)
 
 
-@pytest.mark.compiled
 def test_a_functional_model_of_keras_applications():
     model = keras.applications.MobileNetV2(
         input_shape=(32, 32, 3), weights=None, alpha=0.35, classes=3
@@ -341,7 +340,7 @@ EMBEDDED = {
 }
 
 
-@pytest.mark.compiled("bert", "lm", "transformer", "functional")
+@pytest.mark.compiled("bert", "transformer")
 @pytest.mark.parametrize("kind", EMBEDDED)
 def test_vectors_in_the_place_of_tokens(kind):
     model, x = EMBEDDED[kind]()

@@ -29,8 +29,10 @@ IMAGES = RANDOM.normal(size=(16, 32, 32, 3)).astype("float32")
 SCE = keras.losses.SparseCategoricalCrossentropy
 
 
-def bert(kinds, size=8):
-    encoder = applications.BERT(20, 2, size, 2, 16, max_sequence_length=8)
+def bert(kinds, size=8, dropout=0.1):
+    encoder = applications.BERT(
+        20, 2, size, 2, 16, max_sequence_length=8, dropout=dropout
+    )
     return applications.TaskModel(encoder, kinds)
 
 
@@ -89,7 +91,7 @@ MODELS = {
 }
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled("mlp", "heads")
 @pytest.mark.parametrize("kind", MODELS)
 def test_with_no_term_it_is_keras_own_fit(kind):
     make, x, y = MODELS[kind]
@@ -124,9 +126,9 @@ def test_with_no_term_it_is_keras_own_fit(kind):
 # What composes.
 
 
-def all_at_once():
-    """Two terms of a teacher, noise on vectors, and a mask, all at once."""
-    student = bert(heads.Classification(3))
+def all_at_once(dropout=0.1):
+    """Three terms of a teacher, noise on vectors, and a mask, all at once."""
+    student = bert(heads.Classification(3, dropout), dropout=dropout)
     teacher = bert(heads.Classification(3), size=16)
     mask = np.ones((8, 16))
     mask[:, :8] = 0
@@ -193,7 +195,6 @@ def test_all_at_once(tmp_path):
     )
 
 
-@pytest.mark.compiled
 def test_it_goes_on_after_an_interruption(tmp_path):
     class Killed(Exception):
         pass
@@ -204,7 +205,8 @@ def test_it_goes_on_after_an_interruption(tmp_path):
 
     def run(*callbacks):
         keras.utils.set_random_seed(3)
-        trainer = all_at_once()
+        # Seeds of dropout are not in Keras' files.
+        trainer = all_at_once(dropout=0.0)
         trainer.fit(
             IDS,
             LABELS,
@@ -219,19 +221,12 @@ def test_it_goes_on_after_an_interruption(tmp_path):
     def backup():
         return keras.callbacks.BackupAndRestore(tmp_path / "backup")
 
-    # Dropout has no seed of its own on PyTorch, so there is none here.
-    expected = None
     with pytest.raises(Killed):
         run(backup(), keras.callbacks.LambdaCallback(on_epoch_begin=stop))
-    found = run(backup())
-    if keras.backend.backend() != "torch":
-        expected = run()
-        for ours, theirs in zip(found, expected, strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=1e-5)
-    assert all(np.isfinite(weight).all() for weight in found)
+    for ours, theirs in zip(run(backup()), run(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.compiled
 def test_a_functional_model_and_a_loss_given_here():
     def cnn(width):
         x = images = keras.Input((8, 8, 3))
