@@ -2,8 +2,8 @@
 
 from keras_dl import heads
 from keras_dl.checks import check_choice
-from keras_dl.heads.pretraining import TiedHead
-from keras_dl.heads.tokens import NO_TARGET
+from keras_dl.heads.head import NO_TARGET
+from keras_dl.heads.tied_head import TiedHead
 from keras_dl.metrics import Perplexity
 
 _PAIRS = {"num_classes": 2, "dropout": 0.0}

@@ -390,7 +390,7 @@ BREAKS = [
         "padding-can-be-the-answer",
         "heads",
         "masks",
-        "keras_dl/heads/tokens.py",
+        "keras_dl/heads/extractive_qa.py",
         "return ops.where(real, logits, -1e9)",
         "return logits",
         EVERY,

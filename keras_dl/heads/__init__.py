@@ -1,15 +1,15 @@
 """Heads: what tasks put on an encoder, with their losses and metrics."""
 
-from keras_dl.heads.decoder import TransformerDecoder
+from keras_dl.heads.classification import Classification
 from keras_dl.heads.entity_alignment import EntityAlignment
+from keras_dl.heads.extractive_qa import ExtractiveQA
 from keras_dl.heads.head import Head
-from keras_dl.heads.pretraining import MaskedLM, SpanBoundary
-from keras_dl.heads.sentences import (
-    Classification,
-    MultipleChoice,
-    Regression,
-)
-from keras_dl.heads.tokens import ExtractiveQA, TokenClassification
+from keras_dl.heads.masked_lm import MaskedLM
+from keras_dl.heads.multiple_choice import MultipleChoice
+from keras_dl.heads.regression import Regression
+from keras_dl.heads.span_boundary import SpanBoundary
+from keras_dl.heads.token_classification import TokenClassification
+from keras_dl.heads.transformer_decoder import TransformerDecoder
 
 __all__ = [
     "Classification",

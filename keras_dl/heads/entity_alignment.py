@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_dl.heads.pretraining import TiedHead, gathered
+from keras_dl.heads.tied_head import TiedHead, gathered
 
 
 @keras.saving.register_keras_serializable("keras_dl")

@@ -5,6 +5,8 @@ import keras
 from keras_dl.checks import check_rate
 from keras_dl.layers import Dense
 
+NO_TARGET = -1  # Where a token has no target.
+
 
 class Head(keras.Layer):
     """A task's own layers, with its loss and its metrics.

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_dl.checks import check_integer
-from keras_dl.heads.pretraining import TiedHead
+from keras_dl.heads.tied_head import TiedHead
 from keras_dl.layers import (
     LearnedPositions,
     SinusoidPositions,

@@ -1,0 +1,62 @@
+"""The class of a text, or of a pair of texts."""
+
+import keras
+from keras import ops
+
+from keras_dl.checks import check_integer
+from keras_dl.heads.head import PooledHead
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class Classification(PooledHead):
+    """Which class a text, or a pair of texts, belongs to.
+
+        logits = W drop(pooled) + b
+
+    A pair is one text of two segments. With `num_classes=2` and `dropout=0.0`
+    this is also the objective of pre-training that tells next sentences from
+    random ones (BERT), or right from swapped order (ALBERT): the data make the
+    difference.
+
+    **Shapes.** To logits `(batch, num_classes)`; targets are class indices,
+    `(batch,)`.
+
+    **Predictions.** Probabilities.
+
+    **Loss, metrics.** Crossentropy; accuracy.
+
+    Args:
+        num_classes: Number of classes.
+        dropout: Share of the pooled output to drop.
+        **kwargs: Arguments of `keras.Layer`.
+
+    Raises:
+        ValueError: If an argument is not allowed, or the encoder has no
+            pooler.
+
+    Example:
+
+    >>> encoder = keras_dl.applications.BERT.of_size("bert_tiny")
+    >>> model = keras_dl.applications.TaskModel(encoder, Classification(3))
+    >>> model(np.ones((2, 16), "int32")).shape
+    (2, 3)
+
+    Reference:
+        Devlin et al., "BERT", 2019.
+    """
+
+    def __init__(self, num_classes, dropout=0.1, **kwargs):
+        self.num_classes = check_integer("num_classes", num_classes, 2)
+        super().__init__(num_classes, dropout, **kwargs)
+
+    def default_loss(self):
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def predictions(self, outputs):
+        return ops.softmax(outputs)
+
+    def default_metrics(self):
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def get_config(self):
+        return {**super().get_config(), "num_classes": self.num_classes}
