@@ -35,10 +35,11 @@ class SpanBoundary(TiedHead):
     Example:
 
     >>> encoder = keras_dl.applications.BERT(100, 2, 16, 2, 32)
-    >>> model = keras_dl.applications.TaskModel(
-    ...     encoder,
-    ...     {"masked_tokens": MaskedLM(), "span_boundary": SpanBoundary()},
-    ... )
+    >>> heads = {
+    ...     "masked_tokens": keras_dl.heads.MaskedLM(),
+    ...     "span_boundary": SpanBoundary(),
+    ... }
+    >>> model = keras_dl.applications.TaskModel(encoder, heads)
     >>> x = {
     ...     "token_ids": np.ones((1, 8), "int32"),
     ...     "span_left": np.array([[2, 2]]),  # Of a span at 3 and 4.
