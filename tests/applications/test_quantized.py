@@ -104,7 +104,7 @@ def test_every_layer_that_keras_can_is_quantized(name):
     assert any((a != b).any() for a, b in zip(before, after, strict=True))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", ["mlp", "writer", "decoder", "seq2seq"])
 def test_the_file_keeps_it(name, tmp_path):
     model, _, after = quantized(name)
     again = reloaded(model, tmp_path)
@@ -134,7 +134,7 @@ def test_in_a_fresh_process(tmp_path):
     assert losses(process) == expected
 
 
-@pytest.mark.parametrize("name", ["mlp", "heads", "decoder"])
+@pytest.mark.parametrize("name", ["mlp", "decoder"])
 def test_a_copy_by_config_reads_the_weights(name, tmp_path):
     model, _, after = quantized(name)
     model.save_weights(tmp_path / "m.weights.h5")
@@ -246,7 +246,6 @@ def test_generation(name):
     assert keras_dl.generate(model, [1, 2, 3], 4) == words[0, 3:].tolist()
 
 
-@pytest.mark.compiled
 def test_a_quantized_model_learns_what_is_left():
     """The biases, and low-rank updates, which its file merges."""
     model, x = MLP((8,), num_outputs=3), normal(16, 4)

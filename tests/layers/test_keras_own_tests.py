@@ -38,7 +38,6 @@ COMPILED = {
     "test_gptq_serialization",
     "test_quantize_float8_fitting",
     "test_quantize_int_int8",
-    "test_quantize_lora_integration_int4",
     "test_stateful_with_symbolic_batch_size",
 }
 # Of kernels of Keras' own on GPUs, and of layers that are not ours.

@@ -437,7 +437,6 @@ def test_distances(distance, expected):
     np.testing.assert_allclose(array(found), [expected] * 2, rtol=1e-5)
 
 
-@pytest.mark.compiled
 def test_mixed_precision():
     student, teacher = (
         applications.MLP((8,), num_outputs=3, dtype="mixed_bfloat16")
