@@ -1,7 +1,6 @@
 """The head that writes: a Transformer decoder on an encoder's outputs."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_dl.checks import check_integer
@@ -16,6 +15,7 @@ from keras_dl.layers.attention.decoder_steps import next_step, start_steps
 from keras_dl.layers.lookup import looked_up
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity, TokenAccuracy
+from keras_dl.models.encoder import check_ids
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -196,14 +196,8 @@ class TransformerDecoder(TiedHead):
         return self._logits(x, encoder)
 
     def check_arrays(self, inputs, encoder):
-        ids, size = inputs.get("decoder_ids"), encoder.vocabulary_size
-        if not isinstance(ids, np.ndarray) or not ids.size:
-            return
-        if ids.min() < 0 or ids.max() >= size:
-            raise ValueError(
-                f"`decoder_ids` must be from 0 to {size - 1}. Received: ids "
-                f"from {ids.min()} to {ids.max()}."
-            )
+        ids = inputs.get("decoder_ids")
+        check_ids("decoder_ids", ids, 0, encoder.vocabulary_size)
 
     def start(self, memory, mask, length):
         """The state of writing at most `length` tokens from a memory."""

@@ -79,7 +79,7 @@ def _copies(metrics):
             return metric
         try:
             return type(metric).from_config(metric.get_config())
-        except Exception as error:
+        except Exception as error:  # Whatever a class of the user says.
             raise ValueError(
                 f"The metric {metric.name!r} of the model cannot be copied by "
                 "its config: give `metrics` to `compile`."

@@ -704,6 +704,23 @@ def test_padding_between_tokens_counts_for_nothing():
         np.testing.assert_allclose(*values, rtol=1e-3, atol=1e-7)
 
 
+def test_a_layer_called_attention_something_is_none():
+    """Of its output padding is on one side."""
+
+    def model():
+        x = inputs = keras.Input((None, 8))
+        x = layers.LayerNormalization(name="attention_norm")(x)
+        return keras.Model(inputs, layers.Dense(3)(x))
+
+    trainer = SupervisedTrainer(
+        model(), teachers=model(), terms=FeatureDistance("attention_norm")
+    )
+    x = ops.ones((2, 3, 8))
+    batch = trainer._look(x, None, None, x, None, training=False)
+    batch.mask = ops.convert_to_tensor([[True, True, False]] * 2)
+    assert tuple(trainer.terms[0].loss(batch).shape) == (2,)
+
+
 def test_slopes_survive_half_precision():
     found = {}
 

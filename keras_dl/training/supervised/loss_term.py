@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import re
 
 import keras
 from keras import ops
@@ -316,10 +317,7 @@ def masked_mean(values, mask=None):
 
 def _is_attention(path):
     """Whether a path is that of weights or logits between tokens."""
-    return "attention_" in path.split("/")[0] or path.partition(":")[2][:6] in (
-        "weight",
-        "logits",
-    )
+    return bool(re.search(r"(attention_|:)(weights|logits)\b", path))
 
 
 def _static(x):

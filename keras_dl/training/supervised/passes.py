@@ -19,7 +19,7 @@ class Symbolic(keras.Operation):
     def call(self, *args):
         try:
             return self._function(*args)
-        except Exception as error:
+        except Exception as error:  # A term's own, before Keras wraps it.
             self._error = error
             raise
 
