@@ -1,27 +1,42 @@
 """How deep differentiated functions lie inside one another."""
 
 import contextlib
-import sys
 import threading
-
-import keras
 
 _local = threading.local()
 
 
 @contextlib.contextmanager
-def differentiated():
+def differentiated(by_others=None):
     """Counts one differentiated function; yields whether it is inside one.
 
     Inside, what it computes will be differentiated a second time.
+
+    Args:
+        by_others: Whether somebody else may differentiate what is computed
+            now. If `None`, nobody does in a step of ours. Elsewhere they may:
+            Keras' step differentiates the loss that this may be a part of.
     """
-    before = getattr(_local, "depth", 0)
-    outer = before or int(_inside_a_plain_step())
+    if by_others is None:
+        by_others = not getattr(_local, "in_own_step", False)
+    before = depth()
+    outer = before or int(by_others)
     _local.depth = outer + 1
     try:
         yield outer > 0
     finally:
         _local.depth = before
+
+
+@contextlib.contextmanager
+def own_step():
+    """A step of ours, which differentiates what it says and nothing else."""
+    before = getattr(_local, "in_own_step", False)
+    _local.in_own_step = True
+    try:
+        yield
+    finally:
+        _local.in_own_step = before
 
 
 def depth():
@@ -40,37 +55,10 @@ def is_differentiated():
     return depth() > 0
 
 
-def may_be_differentiated():
-    """The same, with what Keras' own steps differentiate."""
-    return is_differentiated() or _inside_a_plain_step()
-
-
 def differentiated_twice():
-    """Whether what is computed now will be differentiated a second time.
+    """Whether what is computed now may be differentiated a second time.
 
     Kernels without a second derivative (fused attention, the recurrent
     kernels of cuDNN and oneDNN) must then give way to plain operations.
     """
     return depth() > 1
-
-
-def _inside_a_plain_step():
-    """Whether Keras will differentiate what its `train_step` computes now.
-
-    It does not say so, and on PyTorch nothing else does: there everything is
-    recorded. So this looks for the method among the callers. Our own steps
-    differentiate nothing but what they are told to.
-    """
-    frame = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_name
-        if name == "run_step" and frame.f_globals["__name__"].startswith(
-            "keras_dl.backend"
-        ):
-            return False
-        if name == "train_step" and isinstance(
-            frame.f_locals.get("self"), keras.Model
-        ):
-            return True
-        frame = frame.f_back
-    return False

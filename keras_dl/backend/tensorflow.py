@@ -10,6 +10,7 @@ from keras_dl.backend.nesting import (
     depth,
     differentiated,
     is_differentiated,
+    own_step,
 )
 
 name = "tensorflow"
@@ -179,4 +180,5 @@ def run_if(condition, function, variables):
 
 def run_step(trainer, step, data):
     """Runs the stateful `step(data)` as Keras' TensorFlow trainer expects."""
-    return step(data)
+    with own_step():
+        return step(data)
