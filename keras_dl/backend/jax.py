@@ -12,7 +12,7 @@ import jax
 import keras
 
 from keras_dl.backend import loops
-from keras_dl.backend.nesting import depth, differentiated, own_step
+from keras_dl.backend.nesting import depth, differentiated
 from keras_dl.backend.scope import Reading, Scope, assign, substituted
 
 name = "jax"
@@ -243,7 +243,7 @@ def run_if(condition, function, variables):
 
 def run_step(trainer, step, state, data):
     """Runs the stateful `step(data)` as Keras' JAX trainer expects it."""
-    with Scope(_pairs(trainer, state)) as scope, own_step():
+    with Scope(_pairs(trainer, state)) as scope:
         logs = step(data)
     state = tuple(
         [scope.get_current_value(v) for v in variables]

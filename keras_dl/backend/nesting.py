@@ -7,18 +7,15 @@ _local = threading.local()
 
 
 @contextlib.contextmanager
-def differentiated(by_others=None):
+def differentiated(by_others=False):
     """Counts one differentiated function; yields whether it is inside one.
 
     Inside, what it computes will be differentiated a second time.
 
     Args:
         by_others: Whether somebody else may differentiate what is computed
-            now. If `None`, nobody does in a step of ours. Elsewhere they may:
-            Keras' step differentiates the loss that this may be a part of.
+            now, such as Keras' step the loss that it is a part of.
     """
-    if by_others is None:
-        by_others = not getattr(_local, "in_own_step", False)
     before = depth()
     outer = before or int(by_others)
     _local.depth = outer + 1
@@ -26,17 +23,6 @@ def differentiated(by_others=None):
         yield outer > 0
     finally:
         _local.depth = before
-
-
-@contextlib.contextmanager
-def own_step():
-    """A step of ours, which differentiates what it says and nothing else."""
-    before = getattr(_local, "in_own_step", False)
-    _local.in_own_step = True
-    try:
-        yield
-    finally:
-        _local.in_own_step = before
 
 
 def depth():

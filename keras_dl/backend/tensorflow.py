@@ -1,6 +1,8 @@
 """The TensorFlow adapter: gradients by tapes, state by `tf.Variable`."""
 
+import contextlib
 import functools
+import threading
 
 import keras
 import tensorflow as tf
@@ -10,7 +12,6 @@ from keras_dl.backend.nesting import (
     depth,
     differentiated,
     is_differentiated,
-    own_step,
 )
 
 name = "tensorflow"
@@ -81,6 +82,30 @@ lstm, gru = loops.make(
 )
 
 
+class _Steps(threading.local):
+    """Whether a step of ours runs."""
+
+    inside = False
+
+
+_steps_of_ours = _Steps()
+
+
+@contextlib.contextmanager
+def own_step():
+    """Elsewhere a tape of somebody else may be open, as in Keras' step."""
+    before = _steps_of_ours.inside
+    _steps_of_ours.inside = True
+    try:
+        yield
+    finally:
+        _steps_of_ours.inside = before
+
+
+def _by_tape():
+    return differentiated(by_others=not _steps_of_ours.inside)
+
+
 def value_and_gradients(fn, tensors):
     """Evaluates `fn(tensors) -> (value, aux)` and d value / d tensors.
 
@@ -89,7 +114,7 @@ def value_and_gradients(fn, tensors):
         not depend on the tensor.
     """
     with (
-        differentiated(),
+        _by_tape(),
         tf.GradientTape(watch_accessed_variables=False) as tape,
     ):
         # Fresh tensors, so that nothing computed outside counts.
@@ -104,7 +129,7 @@ def variable_gradients(fn, variables):
     # Inside `substitute` the values are tensors, else `tf.Variable`s.
     sources = [variable.value for variable in variables]
     with (
-        differentiated(),
+        _by_tape(),
         tf.GradientTape(watch_accessed_variables=False) as tape,
     ):
         tape.watch(sources)

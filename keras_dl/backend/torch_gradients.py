@@ -6,7 +6,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
-from keras_dl.backend.nesting import differentiated, is_differentiated
+from keras_dl.backend.nesting import differentiated
 from keras_dl.backend.scope import substituted
 
 
@@ -46,14 +46,14 @@ def taken_once_more():
     in Keras' own step; not in our steps and compiled functions, where nothing
     is recorded but what is differentiated inside.
     """
-    with differentiated(by_others=torch.is_grad_enabled()) as nested:
-        with torch.enable_grad():
-            if nested:
-                # Fused attention has no second derivative, plain has.
-                with sdpa_kernel(SDPBackend.MATH):
-                    yield True
-            else:
-                yield False
+    recorded = torch.is_grad_enabled()
+    with differentiated(by_others=recorded) as nested, torch.enable_grad():
+        if nested:
+            # Fused attention has no second derivative, plain has.
+            with sdpa_kernel(SDPBackend.MATH):
+                yield True
+        else:
+            yield False
 
 
 def fresh(tensor):
