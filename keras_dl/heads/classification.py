@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_dl.checks import check_integer
 from keras_dl.heads.head import PooledHead
+from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -57,6 +58,10 @@ class Classification(PooledHead):
 
     def default_metrics(self):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        if y.ndim == 1 or y.shape[-1] == 1:
+            check_classes(name, y, self.num_classes, sample_weight)
 
     def get_config(self):
         return {**super().get_config(), "num_classes": self.num_classes}

@@ -4,6 +4,7 @@ import keras
 
 from keras_dl.heads.head import PooledHead
 from keras_dl.metrics import PearsonCorrelation, SpearmanCorrelation
+from keras_dl.models.ranges import check_finite
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -43,6 +44,9 @@ class Regression(PooledHead):
 
     def default_loss(self):
         return keras.losses.MeanSquaredError()
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        check_finite(name, y, sample_weight)
 
     def default_metrics(self):
         return [

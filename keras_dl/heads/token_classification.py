@@ -7,6 +7,7 @@ from keras_dl.checks import check_integer, check_rate
 from keras_dl.heads.head import NO_TARGET, Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
+from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -16,8 +17,9 @@ class TokenClassification(Head):
         logits_t = W drop(h_t) + b
 
     **Shapes.** To logits `(batch, time, num_tags)`; targets are tag indices,
-    `(batch, time)`, -1 where there is no target: padding, special tokens, and
-    all but the first piece of a word. `keras_dl.text.TaggedWords` makes them.
+    `(batch, time)`, -1 or -100 where there is no target: padding, special
+    tokens, and all but the first piece of a word. `keras_dl.text.TaggedWords`
+    makes them.
 
     **Predictions.** Probabilities of each token's tags.
 
@@ -71,6 +73,9 @@ class TokenClassification(Head):
 
     def default_metrics(self):
         return [TokenAccuracy(NO_TARGET, name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        check_classes(name, y, self.num_tags, sample_weight, NO_TARGET)
 
     def get_config(self):
         return {

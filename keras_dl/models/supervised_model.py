@@ -4,11 +4,13 @@ import inspect
 
 import keras
 
+from keras_dl.models.checked_data import run_checked
 from keras_dl.models.partly_trained import PartlyTrainedModel
+from keras_dl.models.restored import RestoredModel
 from keras_dl.models.serialization import ConfiguredModel
 
 
-class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
+class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
     """A Keras model with the loss, metrics and predictions of its task.
 
     The base of the models of `keras_dl.applications`, and of your own that are
@@ -22,7 +24,7 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
     | `predictions(outputs)`| what outputs mean: probabilities or values       |
     | `targets(y)`          | of targets, or their weights, those it takes     |
     | `untrained_variables()`| what no optimizer updates                       |
-    | `check_arrays(x, y)`  | refuses arrays that hold what cannot be          |
+    | `check_arrays(x, y, w)`| refuses data that hold what cannot be           |
     | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
     | `embedding_paths()`   | look-ups of tokens: `keras_dl.models.embed`      |
 
@@ -85,8 +87,12 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
         """Of all targets of a batch, or their weights, those it takes."""
         return y
 
-    def check_arrays(self, x, y=None):
-        """Refuses arrays that hold what cannot be, such as unknown ids."""
+    def check_arrays(self, x, y=None, sample_weight=None):
+        """Refuses arrays that hold what cannot be, such as unknown ids.
+
+        `fit`, `evaluate` and `predict` ask it of all data, whole or in batches,
+        before a step has seen them; see `keras_dl.models.check_ids`.
+        """
 
     def check_loss(self, loss):
         """Refuses a loss that does not fit the outputs; see `takes_logits`."""
@@ -140,14 +146,20 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
         return super().compute_metrics(x, y, self.predictions(y_pred), weights)
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with a check of what arrays hold."""
-        self.check_arrays(x, y)
-        return super().fit(x, y, *args, **kwargs)
+        """As `keras.Model.fit`, with a check of what the data hold."""
+        return self._checked(super().fit, x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, with a check of what arrays hold."""
-        self.check_arrays(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
+        """As `keras.Model.evaluate`, with a check of what the data hold."""
+        return self._checked(super().evaluate, x, y, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.train_on_batch`, with a check of what arrays hold."""
+        return self._checked(super().train_on_batch, x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.test_on_batch`, with a check of what arrays hold."""
+        return self._checked(super().test_on_batch, x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Predictions as NumPy arrays; see the class.
@@ -164,12 +176,15 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
 
     def predict_logits(self, x, *args, **kwargs):
         """As `predict`, but what a call returns."""
-        self.check_arrays(x)
-        return super().predict(x, *args, **kwargs)
+        return self._checked(super().predict, x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         """Predictions for a single batch; see `predict`."""
-        return self._as_predictions(super().predict_on_batch(x))
+        outputs = self._checked(super().predict_on_batch, x)
+        return self._as_predictions(outputs)
+
+    def _checked(self, run, *args, **kwargs):
+        return run_checked(self.check_arrays, run, *args, **kwargs)
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(

@@ -103,7 +103,9 @@ class TestEach:
             lambda: model.predict(bad),
             lambda: model.fit(x, y + SIZE),
         ):
-            with pytest.raises(ValueError, match="not in the vocabulary"):
+            with pytest.raises(
+                ValueError, match=f"must be from 0 to {SIZE - 1}"
+            ):
                 call()
         # Inside compiled code they are read as the unknown token.
         call = compiled(model, model)
