@@ -13,6 +13,7 @@ from keras_dl.backend.nesting import (
     differentiated,
     is_differentiated,
 )
+from keras_dl.backend.tensorflow_second_order import exact_operations
 
 name = "tensorflow"
 scale_by_replicas = tensorflow_replicas.scale_by_replicas
@@ -102,8 +103,15 @@ def own_step():
         _steps_of_ours.inside = before
 
 
+@contextlib.contextmanager
 def _by_tape():
-    return differentiated(by_others=not _steps_of_ours.inside)
+    others = not _steps_of_ours.inside
+    with differentiated(by_others=others) as nested:
+        if nested:
+            with exact_operations():
+                yield
+        else:
+            yield
 
 
 def value_and_gradients(fn, tensors):
