@@ -104,7 +104,7 @@ def _check_mark(path, encoding):
     try:
         name = codecs.lookup(encoding).name
         "".encode(encoding)  # Refuses codecs that are not of text.
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise ValueError(
             "`encoding` must be the name of an encoding, such as 'utf-8', "
             f"'latin-1' or 'gb18030'. Received: encoding={encoding!r}."

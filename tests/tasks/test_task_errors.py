@@ -157,7 +157,7 @@ CASES = {
         "squad/v2.0",
         "x.json",
         squad(3, 4),
-        r"(?s)`answers` must.*\[1\] with 'c' at 4.*split 'train', from .*x.json",
+        r"(?s)`answers` must.*\[1\] with 'c' at 4.*'train', from .*x.json",
     ),
     "unknown tag": (
         "conll2003",

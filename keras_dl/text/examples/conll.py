@@ -210,7 +210,8 @@ def _check_column(name, column, line, path, other=None):
     whole = isinstance(column, int) and not isinstance(column, bool)
     inside = whole and -width <= column < width
     if not inside or (other is not None and (column - other) % width == 0):
-        but = "" if other is None else ", and not that of the words"
+        but = f", and not {other}, that of the words"
+        but = but if other is not None else ""
         raise ValueError(
             f"`{name}` must be one of the {width} columns in line "
             f"{line.number} of {path}{but}. Received: {name}={column!r}."
