@@ -174,6 +174,9 @@ def _index(value, labels):
 def _number(value, smallest, largest):
     if isinstance(value, bool):
         return None
+    # Python takes more for numbers than files mean: 1_0, or digits of scripts.
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
+        return None
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

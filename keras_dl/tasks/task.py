@@ -75,6 +75,8 @@ class Task:
         headers: Dict by split of names of columns, for files whose first line
             does not hold them.
         tfds: Dict of the splits in TensorFlow Datasets by split, or `None`.
+        comments: How comments begin in files of tags, see
+            `keras_dl.text.read_conll`.
         language: What answers are written in, `"en"` or `"zh"`, for their
             scores: see `keras_dl.metrics.squad_scores`.
 
@@ -117,6 +119,7 @@ class Task:
     headers: dict = dataclasses.field(default_factory=dict)
     tfds: dict | None = None
     language: str = "en"
+    comments: str | None = "auto"
 
     def __post_init__(self):
         check_choice("kind", self.kind, KINDS)

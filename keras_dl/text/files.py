@@ -12,6 +12,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, ("utf-16", "utf-16-be")),
     (codecs.BOM_UTF8, ("utf-8", "utf-8-sig")),
 )
+_TAKEN = ("utf-8-sig", "utf-16", "utf-32")  # Python takes their mark off.
 
 
 def read_lines(path, encoding="utf-8", newline=None):
@@ -31,7 +32,7 @@ def read_lines(path, encoding="utf-8", newline=None):
         ValueError: If the encoding is unknown, the file is written otherwise,
             or a line holds the character NUL, which no text does.
     """
-    _check_mark(path, encoding)
+    mark = "\ufeff" if _check_mark(path, encoding) not in _TAKEN else ""
     try:
         with open(path, encoding=encoding, newline=newline) as file:
             for number, line in enumerate(file, 1):
@@ -40,7 +41,7 @@ def read_lines(path, encoding="utf-8", newline=None):
                         f"{path} is damaged in line {number}, or not written "
                         f"in {encoding!r}: it holds the character NUL."
                     )
-                yield line.removeprefix("\ufeff") if number == 1 else line
+                yield line.removeprefix(mark) if number == 1 else line
     except UnicodeError as error:
         raise ValueError(_undecodable(path, encoding, newline)) from error
 
@@ -101,6 +102,7 @@ def _without_twins(pairs):
 
 
 def _check_mark(path, encoding):
+    """Returns Python's name of an encoding that fits a file's mark."""
     try:
         name = codecs.lookup(encoding).name
         "".encode(encoding)  # Refuses codecs that are not of text.
@@ -118,6 +120,7 @@ def _check_mark(path, encoding):
             f"{path} begins in line 1 with the mark of {names[0]!r}: this is "
             f"its `encoding`. Received: encoding={encoding!r}."
         )
+    return name
 
 
 def _undecodable(path, encoding, newline):

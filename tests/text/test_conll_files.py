@@ -111,9 +111,9 @@ def test_words_that_begin_as_comments_do(tmp_path):
     assert words == [["#ff", "@paul", "#london"], ["#", "5"]]
     assert tags == [["O", "O", "B-location"], ["O", "O"]]
     # In the place of a comment: a word with a tag that others have.
-    assert read(tmp_path, "# NN O\n1 CD O\n")[0] == [["#", "1"]]
+    assert read(tmp_path, "# NN O\n2 CD O\n")[0] == [["#", "2"]]
     with pytest.raises(ValueError, match="Line 1 .* '# NN B'"):
-        read(tmp_path, "# NN B\n1 CD O\n")
+        read(tmp_path, "# NN B\n2 CD O\n")
     # In a sentence there are no comments.
     with pytest.raises(ValueError, match="3 in line 2 .*`comments` says"):
         read(tmp_path, "a O\n# text 1\n")
@@ -127,7 +127,13 @@ def test_the_first_column_may_count_words(tmp_path):
         [["O", "X"], ["X"]],
     )
     # Numbers that are words.
-    assert read(tmp_path, "1 CD O\n\n1 CD O\n")[0] == [["1"], ["1"]]
+    assert read(tmp_path, "1 O\n2 O\n\n1 O\n")[0] == [["1", "2"], ["1"]]
+    alone = "1 CD O\n\n1 CD O\n"
+    with pytest.raises(ValueError, match="`word_column=0`, or .* in line 1"):
+        read(tmp_path, alone)
+    assert read(tmp_path, alone, word_column=0)[0] == [["1"], ["1"]]
+    assert read(tmp_path, alone, word_column=1)[0] == [["CD"], ["CD"]]
+    assert read(tmp_path, "1 O\n", column=None, word_column=0)[0] == [["1"]]
     assert read(tmp_path, "1 CD O\n2 CD O\n\na DT O\n")[0] == [
         ["1", "2"],
         ["a"],
