@@ -1,7 +1,5 @@
 """F1 of named entities, as conlleval and seqeval count them."""
 
-import re
-
 import keras
 import numpy as np
 from keras import ops
@@ -10,11 +8,15 @@ from keras_dl import tokens
 from keras_dl.checks import check_choice
 from keras_dl.metrics._parts import rows
 from keras_dl.metrics._parts.sums import Sums
+from keras_dl.metrics.tag_chunks import (
+    LAST,
+    LETTERS,
+    check_strict,
+    distinct_tags,
+    goes_on,
+    split_tag,
+)
 
-_LETTERS = {"bio": "BI", "iob1": "BI", "bioes": "BIES", "bilou": "BILU"}
-_AS_BIOES = str.maketrans("LU", "ES")
-# Letters of the last token, where tags are read strictly.
-_LAST = {"bio": "BI", "bioes": "ES", "bilou": "ES"}
 _SCORES = ("f1", "precision", "recall")
 
 
@@ -76,7 +78,7 @@ class EntityF1(Sums):
     >>> metric.result()
     0.5
     >>> metric.report()["PER"]
-    {'f1': 1.0, 'precision': 1.0, 'recall': 1.0, 'support': 1.0}
+    {'f1': 0.667, 'precision': 0.5, 'recall': 1.0, 'support': 1.0}
 
     Reference:
         Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 Shared
@@ -98,10 +100,10 @@ class EntityF1(Sums):
         suffix=False,
     ):
         self.score = check_choice("score", score, _SCORES)
-        self.scheme = check_choice("scheme", scheme, tuple(_LETTERS))
-        self.strict = _check_strict(strict, scheme)
+        self.scheme = check_choice("scheme", scheme, tuple(LETTERS))
+        self.strict = check_strict(strict, scheme)
         self.suffix = suffix
-        parts = [_split(tag, scheme, suffix) for tag in _distinct(tags)]
+        parts = [split_tag(tag, scheme, suffix) for tag in distinct_tags(tags)]
         # Types, that of O last; one more tag stands for what does not count.
         parts.append(("O", ""))
         types = sorted({kind for _, kind in parts} - {""})
@@ -113,11 +115,11 @@ class EntityF1(Sums):
         self.tags = list(tags)
         self._type = np.array([types.index(kind) for _, kind in parts])
         self._first = np.array([letter in "BS" for letter, _ in parts])
-        last = _LAST[scheme] if strict else ""
+        last = LAST[scheme] if strict else ""
         self._last = np.array([letter in last for letter, _ in parts])
         self._inside = np.array([letter != "O" for letter, _ in parts])
         self._goes_on = np.array(
-            [[_goes_on(before, tag) for tag in parts] for before in parts]
+            [[goes_on(before, tag) for tag in parts] for before in parts]
         )
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -264,110 +266,11 @@ class EntityF1(Sums):
         }
 
 
-def tag_chunks(tags, scheme="bioes", strict=False, suffix=False):
-    """The entities in the tags of one sentence.
-
-    Tags are read as by `EntityF1`: I after O, or of another type, begins an
-    entity, unless it is told to be strict.
-
-    Args:
-        tags: A list of tags such as `"O"`, `"B-PER"`, `"I-PER"`, `"E-PER"`,
-            `"S-PER"`, or without a type, which is then `"_"`.
-        scheme: See `EntityF1`. If `strict` is not set, `"bioes"` reads
-            `"bio"` and `"iob1"`, too.
-        strict: See `EntityF1`.
-        suffix: See `EntityF1`.
-
-    Returns:
-        A list of tuples of the type, and the positions of the first and the
-        last token.
-
-    Raises:
-        ValueError: If a tag is none of these.
-
-    Example:
-
-    >>> tag_chunks(["B-PER", "I-PER", "O", "I-LOC"])
-    [('PER', 0, 1), ('LOC', 3, 3)]
-    """
-    check_choice("scheme", scheme, tuple(_LETTERS))
-    _check_strict(strict, scheme)
-    parts = [_split(tag, scheme, suffix) for tag in _list_of_tags(tags)]
-    found, before = [], ("O", "")
-    for i, tag in enumerate(parts):
-        if _goes_on(before, tag):
-            found[-1] = (*found[-1][:2], i)
-        elif tag[0] != "O":
-            found.append((tag[1], i, i))
-        before = tag
-    if strict:
-        last = _LAST[scheme]
-        found = [
-            (kind, i, j)
-            for kind, i, j in found
-            if parts[i][0] in "BS" and parts[j][0] in last
-        ]
-    return found
-
-
-def _split(tag, scheme, suffix):
-    """A tag's letter, as `"bioes"` has it, and its type."""
-    letters = _LETTERS[scheme]
-    form = f"(?:(?P<type>.+)-)?(?P<letter>[{letters}])"
-    if not suffix:
-        form = f"(?P<letter>[{letters}])(?:-(?P<type>.+))?"
-    match = re.fullmatch(form, tag)
-    if not match and tag != "O":
-        where = "a type and '-' before it" if suffix else "'-' and a type"
-        raise ValueError(
-            f"`tags` must be 'O', or one of {', '.join(letters)} with {where}. "
-            f"Received: {tag!r}."
-        )
-    if not match:
-        return "O", ""
-    return match["letter"].translate(_AS_BIOES), match["type"] or "_"
-
-
-def _check_strict(strict, scheme):
-    """Returns `strict` if a scheme can be read so."""
-    if not isinstance(strict, bool) or (strict and scheme not in _LAST):
-        raise ValueError(
-            f"`strict` must be True or False, and True only for the schemes "
-            f"{sorted(_LAST)}. Received: strict={strict!r}, scheme={scheme!r}."
-        )
-    return strict
-
-
 def _scores_of(sums):
     """F1, precision and recall of sums: both, predicted and true."""
     both, predicted, true = sums
     parts = ((2 * both, predicted + true), (both, predicted), (both, true))
     return np.array([a / np.where(b == 0, 1.0, b) for a, b in parts])
-
-
-def _goes_on(before, tag):
-    """Whether an entity goes on from one letter and type to the next."""
-    return before[0] in "BI" and tag[0] in "IE" and before[1] == tag[1]
-
-
-def _list_of_tags(tags):
-    one = isinstance(tags, str) or not hasattr(tags, "__iter__")
-    tags = tags if one else list(tags)
-    if one or not all(isinstance(tag, str) for tag in tags):
-        raise ValueError(
-            f"`tags` must be a list of strings. Received: tags={tags!r}."
-        )
-    return tags
-
-
-def _distinct(tags):
-    tags = _list_of_tags(tags)
-    if not tags or len(set(tags)) < len(tags):
-        raise ValueError(
-            "`tags` must be a list of different tags, at least one. "
-            f"Received: tags={tags}."
-        )
-    return tags
 
 
 def _look_up(table, indices):

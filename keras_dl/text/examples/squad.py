@@ -77,6 +77,7 @@ def read_squad(path, encoding="utf-8"):
 
     Example:
 
+    >>> import json
     >>> answer = {"text": "London", "answer_start": 16}
     >>> asked = {"id": "1", "question": "Where?", "answers": [answer]}
     >>> part = {"context": "Ada was born in London.", "qas": [asked]}
