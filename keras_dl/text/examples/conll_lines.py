@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from keras_dl.text.files import read_lines
 
+_SPACES = re.compile("[ \t]+")
+_BETWEEN = re.compile(r"\d+[-.]\d+")
+
 
 class Line(NamedTuple):
     """A line of a file; one that parts sentences has no cells."""
@@ -16,12 +19,17 @@ class Line(NamedTuple):
     @property
     def marked(self):
         """Whether it begins as comments do."""
-        return self.text.startswith("#")
+        return self.text[:1] == "#"
+
+    @property
+    def spaced(self):
+        """Whether it begins as comments of CoNLL-U do."""
+        return self.marked and self.text[1:2] in (" ", "\t")
 
     @property
     def between(self):
         """Whether it has the number of several words, or of none."""
-        return self.cells and re.fullmatch(r"\d+[-.]\d+", self.cells[0])
+        return self.cells and _BETWEEN.fullmatch(self.cells[0])
 
 
 def lines_of(path, encoding, separator, comments):
@@ -30,20 +38,21 @@ def lines_of(path, encoding, separator, comments):
         if comments not in ("auto", None) and text.startswith(comments):
             continue
         text = text.strip("\r\n" if separator else " \t\r\n")
-        cells = text.split(separator) if separator else re.split("[ \t]+", text)
+        cells = text.split(separator) if separator else _SPACES.split(text)
         blank = not text.strip(" \t") or cells[0] == "-DOCSTART-"
         yield Line(number, text, [] if blank else cells)
 
 
 def first_word(lines):
     """The first line that is surely a word; any, or `None`, without one."""
-    words = [line for line in lines if line.cells]
-    kinds = (
-        [line for line in words if not line.marked],
-        [line for line in words if not re.match(r"#\s", line.text)],
-        words,
+    kinds = (lambda line: line.marked, lambda line: line.spaced, lambda _: 0)
+    words = (
+        line
+        for maybe_none in kinds
+        for line in lines
+        if line.cells and not maybe_none(line)
     )
-    return next((kind[0] for kind in kinds if kind), None)
+    return next(words, None)
 
 
 def are_numbered(lines, path, asked):
@@ -55,22 +64,23 @@ def are_numbered(lines, path, asked):
         asked: Column of the words that was asked for, or `None`: then a file
             that does not tell, as each sentence is one word, is refused.
     """
-    plain = (line for line in lines if not line.marked and not line.between)
-    sentences = sentences_of(plain)
-    counted = all(
-        line.cells[0] == str(number)
-        for sentence in sentences
-        for number, line in enumerate(sentence, 1)
-    )
-    alone = all(len(sentence) == 1 for sentence in sentences)
-    if sentences and counted and alone and asked is None:
-        line = sentences[0][0]
+    number, longest = 0, 0
+    for line in lines:
+        if not line.cells:
+            number = 0
+        elif not line.marked and not line.between:
+            number += 1
+            longest = max(longest, number)
+            if line.cells[0] != str(number):
+                return False
+    if longest == 1 and asked is None:
+        line = first_word(lines)
         raise ValueError(
             f"Each sentence of {path} is a word, which is '1', or stands "
             "behind it: `word_column=0`, or `word_column=1`, says which. "
             f"Received: {line.text[:40]!r} in line {line.number}."
         )
-    return bool(sentences) and counted
+    return longest > 0
 
 
 def without_comments(lines, first, numbered, is_word, path):
@@ -86,11 +96,11 @@ def without_comments(lines, first, numbered, is_word, path):
     tabs = "\t" in first.text
     kept, begins = [], True
     for line in lines:
-        spaced = re.match(r"#\s", line.text)
-        clear = numbered or (spaced and tabs and "\t" not in line.text)
-        if begins and line.marked and clear:
-            continue
-        if begins and spaced and not is_word(line):
+        if begins and line.marked:
+            bare = tabs and "\t" not in line.text
+            if numbered or (line.spaced and bare):
+                continue
+        if begins and line.spaced and not is_word(line):
             raise ValueError(
                 f"Line {line.number} of {path} may be a comment, or a word "
                 'with its tag: `comments="#"`, or `comments=None`, says which. '

@@ -152,28 +152,23 @@ class TaggedWords:
         return found
 
     def _cut(self, sentences, truncate, stride):
-        """What stands in each row: sentence, first word, pieces, own tokens."""
+        """Of each row the sentence, the first word, pieces, and own tokens."""
         room, self.num_cut = self.length - 2, 0
         rows = []
         for number, pieces in enumerate(_pieces(self.vocabulary, sentences)):
             needed = 2 + sum(len(ids) for _, ids in pieces)
-            if needed > self.length and truncate == "error":
+            if needed <= self.length:
+                rows.append((number, 0, pieces, None))
+            elif truncate == "error":
                 raise ValueError(_too_long(number, needed, sentences, self))
-            if truncate == "windows":
+            elif truncate == "windows":
                 pieces = [(skipped, ids[:room]) for skipped, ids in pieces]
-            starts = np.cumsum([0, *(len(ids) for _, ids in pieces)])
-            windows = np.array(list(_windows(starts, room, stride)))
-            if truncate != "windows":
-                self.num_cut += len(pieces) - int(windows[0, 1])
-                windows = windows[:1]
-            begins, ends = starts[windows].T
-            most = shows_most(begins, ends - begins)
-            rows += [
-                (number, first, pieces[first:last], own[begin:end])
-                for (first, last), own, begin, end in zip(
-                    windows.tolist(), most, begins, ends, strict=True
-                )
-            ]
+                rows += _windows_of(number, pieces, room, stride)
+            else:
+                starts = _starts(pieces)
+                kept = int(np.searchsorted(starts, room, side="right")) - 1
+                rows.append((number, 0, pieces[:kept], None))
+                self.num_cut += len(pieces) - kept
         return rows
 
     def _fill(self, rows):
@@ -187,7 +182,7 @@ class TaggedWords:
             written = [start]
             for word, (skipped, ids) in enumerate(pieces, first):
                 column = len(written) + skipped
-                if ids and own[column - 1]:
+                if ids and (own is None or own[column - 1]):
                     places.append((sentence, word, row, column))
                 written += ids
             written.append(end)
@@ -245,21 +240,30 @@ def _pieces(vocabulary, sentences):
     return [[known[text] for text in row] for row in rows]
 
 
-def _windows(starts, room, stride):
-    """The first word of each window, and the word behind its last.
+def _starts(pieces):
+    """For each word, and behind the last, the number of tokens before it."""
+    return np.cumsum([0, *(len(ids) for _, ids in pieces)])
 
-    Args:
-        starts: For each word, and behind the last, the number of tokens before.
-        room: Number of tokens that a window holds.
-        stride: Number of tokens from the begin of a window to the next.
-    """
+
+def _windows_of(number, pieces, room, stride):
+    """The rows of a sentence that is cut into windows."""
+    starts = _starts(pieces)
+    words = np.array(list(_windows(starts, room, stride)))
+    begins, ends = starts[words].T
+    most = shows_most(begins, ends - begins)
+    for (first, last), own, begin, end in zip(
+        words.tolist(), most, begins, ends, strict=True
+    ):
+        yield number, first, pieces[first:last], own[begin:end]
+
+
+def _windows(starts, room, stride):
+    """The first word of each window, and the word behind its last."""
     first, last, words = 0, 0, len(starts) - 1
-    while True:
+    while last < words:
         limit = starts[first] + room
         last = int(np.searchsorted(starts, limit, side="right")) - 1
         yield first, last
-        if last in (words, first):  # A word may not fit at all.
-            return
         begin = int(np.searchsorted(starts, starts[first] + stride))
         first = min(max(begin, first + 1), last)
 
