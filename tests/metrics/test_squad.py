@@ -285,7 +285,7 @@ def mlqa_f1(prediction, gold):
 def test_mixed_answers():
     rng = np.random.default_rng(0)
     parts = [
-        *"北京大学人。《》a !-9",
+        *"北京大学人一丁\u4dff。《》a !-9",
         "nba",
         "The",
         "\uff0c",

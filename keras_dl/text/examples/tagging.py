@@ -265,7 +265,7 @@ def _windows(starts, room, stride):
         last = int(np.searchsorted(starts, limit, side="right")) - 1
         yield first, last
         begin = int(np.searchsorted(starts, starts[first] + stride))
-        first = min(max(begin, first + 1), last)
+        first = min(begin, last)  # So that no word is left out.
 
 
 def _check_stride(stride, length, truncate):
