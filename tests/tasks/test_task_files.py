@@ -182,3 +182,20 @@ def test_what_is_no_number(number, tmp_path):
     task = own(kind="regression", labels=(), metrics=("pearson",))
     with pytest.raises(ValueError, match="Line 3 of .*x.tsv .*numbers from"):
         tasks.load(task, LETTERS, files={"train": path})
+
+
+def test_comments_of_files_of_tags(tmp_path):
+    """As MultiCoNER has them; by themselves they might be words."""
+    path = tmp_path / "train.conll"
+    path.write_text("# id 8cb domain=train\na _ _ O\nb _ _ B-X\n\n# _ _ O\n")
+    facts = {"kind": "tags", "texts": (), "labels": ("O", "B-X")}
+    facts["metrics"] = ("entity_f1",)
+    files = {"train": path}
+    with pytest.raises(
+        ValueError, match="Line 1 of .*train.conll may be a com"
+    ):
+        tasks.load(own(**facts), LETTERS, files=files)
+    task = own(**facts, comments="# id")
+    split = tasks.load(task, LETTERS, files=files)["train"]
+    assert split.tags == [["O", "B-X"], ["O"]]
+    assert [len(row[row > 0]) for row in split.inputs["token_ids"]] == [5, 3]

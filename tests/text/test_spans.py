@@ -397,7 +397,7 @@ def test_decoding_takes_no_time():
         (lambda: letters(answers=[[(1, 2)]]), r"`answers`.*answers\[0\]="),
         (
             lambda: letters(answers=[[("b", -1)]]),  # Not the last character.
-            r"`answers` must stand.*answers\[0\] with 'b' at -1",
+            r"`answers` must stand.*answers\[0\] with 'b' at -1, of the q.* 'a",
         ),
         (
             lambda: letters(answers=[[("a", 0.5)]]),

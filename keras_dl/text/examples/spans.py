@@ -223,7 +223,9 @@ class SpanWindows:
                 if span:
                     found[i].append(span)
                 elif misplaced == "error":
-                    raise ValueError(_misplaced(i, text, begin))
+                    raise ValueError(
+                        _misplaced(i, text, begin, self.questions[i])
+                    )
             if len(given) and not found[i]:
                 left_out.append(i)
         if len(left_out) == len(self.questions):
@@ -388,11 +390,12 @@ def _whole(number):
     return integer and not isinstance(number, bool)
 
 
-def _misplaced(i, text, begin):
+def _misplaced(i, text, begin, question):
     return (
         "`answers` must stand in their contexts where it is said, and be "
         'covered by tokens; misplaced="leave_out" leaves out those that do '
-        f"not. Received: answers[{i}] with {text[:40]!r} at {begin}."
+        f"not. Received: answers[{i}] with {text[:40]!r} at {begin}, of the "
+        f"question {question[:40]!r}."
     )
 
 
