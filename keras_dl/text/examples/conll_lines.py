@@ -14,7 +14,7 @@ class Line(NamedTuple):
 
     number: int
     text: str
-    cells: list
+    cells: tuple
 
     @property
     def marked(self):
@@ -40,7 +40,7 @@ def lines_of(path, encoding, separator, comments):
         text = text.strip("\r\n" if separator else " \t\r\n")
         cells = text.split(separator) if separator else _SPACES.split(text)
         blank = not text.strip(" \t") or cells[0] == "-DOCSTART-"
-        yield Line(number, text, [] if blank else cells)
+        yield Line(number, text, () if blank else tuple(cells))
 
 
 def first_word(lines):
