@@ -10,8 +10,7 @@ from keras_dl.metrics._parts import rows
 from keras_dl.metrics._parts.sums import Sums
 from keras_dl.metrics.tag_chunks import (
     LAST,
-    LETTERS,
-    check_strict,
+    check_reading,
     distinct_tags,
     goes_on,
     split_tag,
@@ -100,9 +99,8 @@ class EntityF1(Sums):
         suffix=False,
     ):
         self.score = check_choice("score", score, _SCORES)
-        self.scheme = check_choice("scheme", scheme, tuple(LETTERS))
-        self.strict = check_strict(strict, scheme)
-        self.suffix = suffix
+        check_reading(scheme, strict, suffix)
+        self.scheme, self.strict, self.suffix = scheme, strict, suffix
         parts = [split_tag(tag, scheme, suffix) for tag in distinct_tags(tags)]
         # Types, that of O last; one more tag stands for what does not count.
         parts.append(("O", ""))

@@ -36,8 +36,7 @@ def tag_chunks(tags, scheme="bioes", strict=False, suffix=False):
     >>> tag_chunks(["B-PER", "I-PER", "O", "I-LOC"])
     [('PER', 0, 1), ('LOC', 3, 3)]
     """
-    check_choice("scheme", scheme, tuple(LETTERS))
-    check_strict(strict, scheme)
+    check_reading(scheme, strict, suffix)
     parts = [split_tag(tag, scheme, suffix) for tag in _list_of_tags(tags)]
     found, before = [], ("O", "")
     for i, tag in enumerate(parts):
@@ -74,14 +73,18 @@ def split_tag(tag, scheme, suffix):
     return match["letter"].translate(_AS_BIOES), match["type"] or "_"
 
 
-def check_strict(strict, scheme):
-    """Returns `strict` if a scheme can be read so."""
+def check_reading(scheme, strict, suffix):
+    """Refuses what is no way to read tags."""
+    check_choice("scheme", scheme, tuple(LETTERS))
+    if not isinstance(suffix, bool):
+        raise ValueError(
+            f"`suffix` must be True or False. Received: suffix={suffix!r}."
+        )
     if not isinstance(strict, bool) or (strict and scheme not in LAST):
         raise ValueError(
             f"`strict` must be True or False, and True only for the schemes "
             f"{sorted(LAST)}. Received: strict={strict!r}, scheme={scheme!r}."
         )
-    return strict
 
 
 def goes_on(before, tag):

@@ -202,6 +202,7 @@ def test_mask_in_a_compiled_model(tmp_path):
         ({"tags": ["O", "S-PER"]}, "`tags`.*B, I with.*'S-PER'"),
         ({"tags": ["O-PER"]}, "`tags`.*'O-PER'"),
         ({"tags": BIO, "scheme": "iob1", "strict": True}, "`strict`.*='iob1'"),
+        ({"tags": BIO, "suffix": "yes"}, "`suffix` must be.*='yes'"),
         ({"tags": BIO, "strict": 1}, "`strict` must be True or False.*=1"),
         ({"tags": BIO, "suffix": True}, "`tags`.*before it.*'B-PER'"),
         ({"tags": ["O", "PER-B"]}, "`tags`.*'-' and a type.*'PER-B'"),
