@@ -67,6 +67,7 @@ def load(
     splits=None,
     data_dir=None,
     download=False,
+    encoding=None,
     **options,
 ):
     """Loads a task by name: batches to fine-tune on, a head, and metrics.
@@ -101,10 +102,12 @@ def load(
     `"validation"` and `"test"`; those of MNLI `"validation_matched"` and so
     on. Where labels of test splits are hidden, `targets` are `None`.
 
-    **Too long texts.** Of a pair, the longer text is cut, token by token (see
-    `keras_dl.text.encode_pairs`); contexts of questions are cut into windows
-    that overlap (see `keras_dl.text.SpanWindows`); of sentences with tags, the
-    last words are cut off.
+    **Too long texts.** Of a pair, the longer text is cut, token by token, or
+    the one that `truncation` says (see `keras_dl.text.encode_pairs`); contexts
+    of questions are cut into windows that overlap (see
+    `keras_dl.text.SpanWindows`); of sentences with tags, the last words are
+    cut off, or, with a `stride`, they are cut into windows (see
+    `keras_dl.text.TaggedWords`).
 
     Args:
         task: One of `names()`, or a `Task`.
@@ -118,12 +121,15 @@ def load(
         data_dir: Folder of TensorFlow Datasets; `None`: its default.
         download: Whether TensorFlow Datasets may download and prepare what it
             does not find in `data_dir`.
+        encoding: How `files` are written. `None`: `"utf-8"`.
         **options: Further arguments of the task's kind:
             `segments=False` (not of tags) leaves out `"segment_ids"`, for
             encoders that have no second segment, as those of RoBERTa and
             DistilBERT. `separators=2` (of texts and choices) puts two end
-            tokens between the texts of a pair, as RoBERTa has it. `stride` and
-            `max_question` (of spans) are those of `SpanWindows`.
+            tokens between the texts of a pair, as RoBERTa has it, and
+            `truncation` says which of them is cut. `stride` and `max_question`
+            (of spans) are those of `SpanWindows`, `stride` (of tags) that of
+            `TaggedWords`.
             `damaged="leave_out"` (not of tags) leaves out lines with a wrong
             number of columns, and answers that do not stand where it is said.
 
@@ -173,6 +179,8 @@ def load(
     vocabulary = as_vocabulary(vocabulary)
     splits = check_splits(task, splits, files)
     if files is None:
+        paths = {}
+        _refuse_encoding(encoding)
         source = FromDatasets(task, data_dir, download)
         records = {
             split: kind.convert(task, split, source.examples(split))
@@ -181,7 +189,9 @@ def load(
     else:
         _refuse_tfds_arguments(data_dir, download)
         paths = file_paths(task, splits, files)
-        records = {s: kind.read(task, s, paths[s]) for s in splits}
+        records = {
+            s: kind.read(task, s, paths[s], encoding or "utf-8") for s in splits
+        }
     length = task.max_length if max_length is None else max_length
     made = {}
     for split in splits:
@@ -190,9 +200,18 @@ def load(
                 task, records.pop(split), vocabulary, length, **options
             )
         except ValueError as error:
-            error.add_note(f"This is about the split {split!r}.")
+            place = f", from {paths[split]}" if paths else ""
+            error.add_note(f"This is about the split {split!r}{place}.")
             raise
     return TaskData(task, made)
+
+
+def _refuse_encoding(encoding):
+    if encoding is not None:
+        raise ValueError(
+            "`encoding` is for `files`, and none were given. Received: "
+            f"encoding={encoding!r}."
+        )
 
 
 def _refuse_tfds_arguments(data_dir, download):

@@ -15,12 +15,12 @@ from keras_dl.text import encode_pairs
 class _RowSplit(TaskSplit):
     """A split whose examples are rows of columns."""
 
-    options = ("damaged", "segments", "separators")
+    options = ("damaged", "segments", "separators", "truncation")
 
     @staticmethod
-    def read(task, split, path):
+    def read(task, split, path, encoding):
         """The examples of a file."""
-        rows = read_rows(path, task.headers.get(split))
+        rows = read_rows(path, task.headers.get(split), encoding)
         return columns_of(task, rows, _may_hide(split))
 
     @staticmethod
@@ -39,13 +39,14 @@ class _RowSplit(TaskSplit):
         damaged="error",
         segments=True,
         separators=1,
+        truncation="longest_first",
     ):
         texts, labels, broken = columns
         _check_damaged(broken, damaged)
         targets = _targets(task, labels)
         firsts, seconds = self._pairs(task, texts)
         encoded = encode_pairs(
-            firsts, seconds, vocabulary, max_length, separators
+            firsts, seconds, vocabulary, max_length, separators, truncation
         )
         if not segments:
             del encoded["segment_ids"]

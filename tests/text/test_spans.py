@@ -395,8 +395,15 @@ def test_decoding_takes_no_time():
         (lambda: letters(answers=["ab"]), r"`answers`.*answers\[0\]='ab'"),
         (lambda: letters(answers=[["ab"]]), r"`answers`.*answers\[0\]="),
         (lambda: letters(answers=[[(1, 2)]]), r"`answers`.*answers\[0\]="),
-        (lambda: letters(answers=[[("a", -1)]]), r"`answers\[0\]`.*=-1"),
-        (lambda: letters(answers=[[("a", 0.5)]]), r"`answers\[0\]`.*=0.5"),
+        (
+            lambda: letters(answers=[[("b", -1)]]),  # Not the last character.
+            r"`answers` must stand.*answers\[0\] with 'b' at -1, of the q.* 'a",
+        ),
+        (
+            lambda: letters(answers=[[("a", 0.5)]]),
+            r"`answers`.*answers\[0\]=.*0.5",
+        ),
+        (lambda: letters(answers=[[("a", True)]]), r"`answers`.*\[0\]=.*True"),
         (
             lambda: letters(answers=[[("b", 0)]], misplaced="leave_out"),
             "`answers`.*at least one question.*1, all misplaced",

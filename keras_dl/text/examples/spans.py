@@ -1,5 +1,7 @@
 """Answers that are a part of a text: windows over it, and the best spans."""
 
+import numbers
+
 import keras
 import numpy as np
 
@@ -8,6 +10,7 @@ from keras_dl.text.examples.answer_candidates import (
     AnswerCandidate,
     AnswerCandidates,
 )
+from keras_dl.text.examples.windows import shows_most
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.vocabulary import check_texts
 
@@ -220,7 +223,9 @@ class SpanWindows:
                 if span:
                     found[i].append(span)
                 elif misplaced == "error":
-                    raise ValueError(_misplaced(i, text, begin))
+                    raise ValueError(
+                        _misplaced(i, text, begin, self.questions[i])
+                    )
             if len(given) and not found[i]:
                 left_out.append(i)
         if len(left_out) == len(self.questions):
@@ -275,7 +280,7 @@ class SpanWindows:
         limits = np.flatnonzero(np.diff(self.question_numbers)) + 1
         for rows in np.split(np.arange(len(self)), limits):
             begins, sizes = self._table[rows, 3:].T
-            most = _shows_most(begins, sizes)
+            most = shows_most(begins, sizes)
             for row, one, begin, size in zip(
                 rows, most, begins, sizes, strict=True
             ):
@@ -345,18 +350,10 @@ def _distinct(context, n_best, begins, ends, scores):
     )
 
 
-def _shows_most(begins, sizes):
-    """Which of a text's windows shows most of what surrounds each token."""
-    begins, sizes = begins[:, None], sizes[:, None]
-    token = np.arange((begins + sizes).max())
-    nearer = np.minimum(token - begins, begins + sizes - 1 - token)
-    shown = np.where(nearer < 0, -np.inf, nearer + 0.01 * sizes)
-    return shown.argmax(axis=0) == np.arange(len(begins))[:, None]
-
-
 def _covering(context, offsets, text, begin):
     """The fewest tokens that cover an answer: the first and the last."""
-    if not text or not context.startswith(text, begin):
+    # A negative begin, of files that know no place, would count from the end.
+    if not text or begin < 0 or not context.startswith(text, begin):
         return None
     first = np.searchsorted(offsets[:, 1], begin, side="right")
     last = np.searchsorted(offsets[:, 0], begin + len(text)) - 1
@@ -380,20 +377,25 @@ def _check_answers(i, given):
     pairs = given if isinstance(given, (list, tuple)) else [None]
     for pair in pairs:
         good = isinstance(pair, (list, tuple)) and len(pair) == 2
-        if not good or not isinstance(pair[0], str):
+        if not good or not isinstance(pair[0], str) or not _whole(pair[1]):
             raise ValueError(
                 "`answers` must be a list of (text, begin) for each question. "
                 f"Received: answers[{i}]={str(given)[:60]!r}."
             )
-        check_integer(f"answers[{i}]", pair[1], minimum=0)
     return pairs
 
 
-def _misplaced(i, text, begin):
+def _whole(number):
+    integer = isinstance(number, numbers.Integral)
+    return integer and not isinstance(number, bool)
+
+
+def _misplaced(i, text, begin, question):
     return (
         "`answers` must stand in their contexts where it is said, and be "
         'covered by tokens; misplaced="leave_out" leaves out those that do '
-        f"not. Received: answers[{i}] with {text[:40]!r} at {begin}."
+        f"not. Received: answers[{i}] with {text[:40]!r} at {begin}, of the "
+        f"question {question[:40]!r}."
     )
 
 

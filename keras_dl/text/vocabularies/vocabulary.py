@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_dl.checks import check_integer
+from keras_dl.text.files import lone_surrogate
 from keras_dl.text.vocabularies import vocabulary_file
 
 _SPECIAL = ("pad", "unknown", "start", "end", "mask")
@@ -354,9 +355,13 @@ class Vocabulary:
 
 
 def check_text(name, text):
-    """Returns `text` if it is a string."""
+    """Returns `text` if it is a string of whole characters."""
     if not isinstance(text, str):
         raise TypeError(f"`{name}` must be a string. Received: {text!r}.")
+    if half := lone_surrogate(text):
+        raise ValueError(
+            f"`{name}` must be a string of whole characters. Received: {half}."
+        )
     return text
 
 
