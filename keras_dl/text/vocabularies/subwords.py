@@ -5,6 +5,7 @@ import json
 import keras
 
 from keras_dl.checks import check_choice, check_integer
+from keras_dl.text.vocabularies.encoding import encode_all
 from keras_dl.text.vocabularies.token_list import (
     TokenListVocabulary,
     check_special_tokens,
@@ -159,7 +160,7 @@ class SubwordVocabulary(TokenListVocabulary):
         ]
 
     def _encoded(self, texts):
-        return self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return encode_all(self._tokenizer, texts)
 
     def _never_special(self, ids):
         unknown, first = self.unknown_id, self._num_special

@@ -46,6 +46,10 @@ class Vocabulary:
         mask_id: Id of the special token that hides another, `[MASK]` or
             `<mask>`; `None` if there is none. Train with
             `special_tokens=["[MASK]"]` to have one.
+        separators: Number of end tokens between the texts of a pair: 1, as
+            BERT has it, or 2, as a wrapped tokenizer of RoBERTa has it.
+        has_segments: Whether the second text of a pair is another segment, as
+            it is with BERT, and not with RoBERTa and DistilBERT.
 
     Example:
 
@@ -55,6 +59,9 @@ class Vocabulary:
     >>> vocabulary.decode([4, 5, 3, 0])
     'the cat'
     """
+
+    separators = 1
+    has_segments = True
 
     def __len__(self):
         return self.size
@@ -235,7 +242,8 @@ class Vocabulary:
         id = getattr(self, f"{name}_id")
         if id is None:
             remedy = (
-                'Train it with special_tokens=["[MASK]"]'
+                "Name one: `as_vocabulary(tokenizer, mask=...)`, or train with "
+                'special_tokens=["[MASK]"]'
                 if name == "mask"
                 else f"Name one: `as_vocabulary(tokenizer, {name}=...)`"
             )

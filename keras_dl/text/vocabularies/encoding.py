@@ -1,0 +1,34 @@
+"""Texts through a tokenizer of the package `tokenizers`."""
+
+
+def encode_all(tokenizer, texts):
+    """The encodings of texts, without special tokens around them.
+
+    Args:
+        tokenizer: A `tokenizers.Tokenizer`.
+        texts: List of strings.
+
+    Returns:
+        A list of `tokenizers.Encoding`.
+
+    Raises:
+        ValueError: If a text has a lone surrogate, which is half a character:
+            no UTF-8 has it, and `tokenizers` reads no other strings.
+    """
+    try:
+        return tokenizer.encode_batch(texts, add_special_tokens=False)
+    except TypeError:
+        for number, text in enumerate(texts):
+            _check_whole(number, text)
+        raise
+
+
+def _check_whole(number, text):
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            "Texts must be whole characters, as UTF-8 has them, and not have "
+            f"lone surrogates. Received: {text[error.start]!r} at character "
+            f"{error.start} of text {number}, {text[:40]!r}."
+        ) from error

@@ -1,0 +1,55 @@
+"""How a tokenizer joins the texts of a pair, read off its file."""
+
+import json
+
+
+def pair_layout(tokenizer, end):
+    """What the post-processor of a tokenizer puts between two texts.
+
+    Args:
+        tokenizer: A `tokenizers.Tokenizer`.
+        end: The end token, or `None`.
+
+    Returns:
+        A pair: the number of end tokens between two texts, and whether the
+        second one is another segment. As BERT's, `(1, True)`, if the
+        post-processor puts no end token there, or if there is none.
+    """
+    state = json.loads(tokenizer.to_str())["post_processor"]
+    for processor in _processors(state):
+        if processor["type"] == "RobertaProcessing":
+            return 2, False
+        if processor["type"] == "TemplateProcessing":
+            return _of_template(processor, end)
+    return 1, True
+
+
+def trims_offsets(tokenizer):
+    """Whether spaces are left out of where tokens stand."""
+    state = json.loads(tokenizer.to_str())["post_processor"]
+    return any(one.get("trim_offsets") for one in _processors(state))
+
+
+def special_ids(tokenizer):
+    """The ids that are put around a text by itself."""
+    return tokenizer.encode("", add_special_tokens=True).ids
+
+
+def _processors(state):
+    if state is None:
+        return []
+    inner = state.get("processors")
+    if inner is None:
+        return [state]
+    return [one for each in inner for one in _processors(each)]
+
+
+def _of_template(processor, end):
+    pair = [next(iter(piece.items())) for piece in processor["pair"]]
+    places = [i for i, (kind, _) in enumerate(pair) if kind == "Sequence"]
+    if len(places) != 2:
+        return 1, True
+    between = [what["id"] for _, what in pair[places[0] + 1 : places[1]]]
+    if end is None or not between or set(between) != {end}:
+        return 1, True
+    return len(between), any(what["type_id"] for _, what in pair)
