@@ -119,10 +119,10 @@ def load(
         download: Whether TensorFlow Datasets may download and prepare what it
             does not find in `data_dir`.
         **options: Further arguments of the task's kind:
-            `segments=False` (not of tags) leaves out `"segment_ids"`, for
-            encoders that have no second segment, as those of RoBERTa and
-            DistilBERT. `separators=2` (of texts and choices) puts two end
-            tokens between the texts of a pair, as RoBERTa has it. `stride` and
+            `segments` and `separators` (not of tags) say whether there are
+            `"segment_ids"`, and how many end tokens stand between the texts of
+            a pair; by default that is the vocabulary's: none and two where it
+            is RoBERTa's (see `keras_dl.text.encode_pairs`). `stride` and
             `max_question` (of spans) are those of `SpanWindows`.
             `damaged="leave_out"` (not of tags) leaves out lines with a wrong
             number of columns, and answers that do not stand where it is said.

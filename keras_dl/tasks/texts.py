@@ -37,18 +37,16 @@ class _RowSplit(TaskSplit):
         vocabulary,
         max_length,
         damaged="error",
-        segments=True,
-        separators=1,
+        segments=None,
+        separators=None,
     ):
         texts, labels, broken = columns
         _check_damaged(broken, damaged)
         targets = _targets(task, labels)
         firsts, seconds = self._pairs(task, texts)
         encoded = encode_pairs(
-            firsts, seconds, vocabulary, max_length, separators
+            firsts, seconds, vocabulary, max_length, separators, segments
         )
-        if not segments:
-            del encoded["segment_ids"]
         self._pads = {
             "token_ids": vocabulary.special_id("pad"),
             "segment_ids": 0,

@@ -9,15 +9,21 @@ from keras_dl.text.vocabularies.vocabulary import check_texts
 _AT_ONCE = 1000  # Number of texts that are handled together.
 
 
-def encode_pairs(firsts, seconds, vocabulary, max_length, separators=1):
+def encode_pairs(
+    firsts, seconds, vocabulary, max_length, separators=None, segments=None
+):
     """Texts, or pairs of texts, as rows of ids with their special tokens.
 
         [CLS] first [SEP]             [CLS] first [SEP] second [SEP]
           0     0     0                 0     0     0     1      1
 
     The second line is `segment_ids`; `[CLS]` and `[SEP]` are the start and end
-    tokens of the vocabulary. Rows are not filled up: `BucketedBatches` does
-    that, batch by batch.
+    tokens of the vocabulary. Where it is RoBERTa's, there are two end tokens
+    between the texts, and no segments:
+
+        <s> first </s>                <s> first </s></s> second </s>
+
+    Rows are not filled up: `BucketedBatches` does that, batch by batch.
 
     **Texts that are too long.** Tokens are cut off, one by one, from the end
     of the text that is longer, or of the second one if none is.
@@ -27,12 +33,14 @@ def encode_pairs(firsts, seconds, vocabulary, max_length, separators=1):
         seconds: Strings, one for each of `firsts`, or `None` for single texts.
         vocabulary: `Vocabulary`, or what `as_vocabulary` takes.
         max_length: Number of tokens that a row has at most.
-        separators: Number of end tokens between the texts of a pair. RoBERTa
-            has 2 of them.
+        separators: Number of end tokens between the texts of a pair. `None`:
+            as many as the vocabulary has (`Vocabulary.separators`).
+        segments: Whether there are `"segment_ids"`. `None`: if the vocabulary
+            has segments (`Vocabulary.has_segments`).
 
     Returns:
-        A dict of `"token_ids"` and `"segment_ids"`, each a list of `int32`
-        arrays, one for each text or pair.
+        A dict of `"token_ids"` and, with segments, `"segment_ids"`, each a
+        list of `int32` arrays, one for each text or pair.
 
     Raises:
         ValueError: If the texts are not aligned, or a number is out of range.
@@ -45,9 +53,12 @@ def encode_pairs(firsts, seconds, vocabulary, max_length, separators=1):
     ([2, 4, 5, 3, 7, 7, 3], [0, 0, 0, 0, 1, 1, 1])
 
     Reference:
-        Devlin et al., "BERT", 2019, and its code for classification.
+        Devlin et al., "BERT", 2019, and its code for classification; Liu et
+        al., "RoBERTa", 2019.
     """
     vocabulary = as_vocabulary(vocabulary)
+    separators = vocabulary.separators if separators is None else separators
+    segments = vocabulary.has_segments if segments is None else segments
     firsts = check_texts("firsts", firsts)
     check_integer("separators", separators, minimum=1)
     marks = 2
@@ -67,10 +78,12 @@ def encode_pairs(firsts, seconds, vocabulary, max_length, separators=1):
         row = [start, *first, end]
         if seconds is not None:
             row += [*[end] * (separators - 1), *second, end]
-        segments = np.zeros(len(row), "int32")
-        segments[len(first) + marks - 1 : len(row)] = seconds is not None
+        is_second = np.zeros(len(row), "int32")
+        is_second[len(first) + marks - 1 : len(row)] = seconds is not None
         rows["token_ids"].append(np.array(row, "int32"))
-        rows["segment_ids"].append(segments)
+        rows["segment_ids"].append(is_second)
+    if not segments:
+        del rows["segment_ids"]
     return rows
 
 
