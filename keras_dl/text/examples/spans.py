@@ -42,10 +42,11 @@ class SpanWindows:
     ends; a pair counts if it lies in the context, does not end before it
     begins, has at most `max_answer_length` tokens, and if no other window
     shows more of what surrounds its first token (see `max_context`). Its
-    score is the sum of its two logits. The answers are cut out of the context
-    as it was given, with the combining marks of their last letter, also where
-    the vocabulary takes accents away. By that last rule an answer can get lost which is longer
-    than half of what a row holds of the context, less half a stride.
+    score is the sum of its two logits. By that last rule an answer can get
+    lost which is longer than half of what a row holds of the context, less
+    half a stride. The answers are cut out of the context as it was given, with
+    the combining marks of their last letter, also where the vocabulary takes
+    accents away.
 
     Args:
         questions: Strings.

@@ -23,6 +23,11 @@ def encode_all(tokenizer, texts):
         raise
 
 
+def is_halved(text):
+    """Whether it has a lone surrogate."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _check_whole(number, text):
     try:
         text.encode("utf-8")
@@ -32,3 +37,15 @@ def _check_whole(number, text):
             f"lone surrogates. Received: {text[error.start]!r} at character "
             f"{error.start} of text {number}, {text[:40]!r}."
         ) from error
+
+
+def import_tokenizers():
+    """The package `tokenizers`, or an error that says how to get it."""
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise ImportError(
+            "Subwords need the package `tokenizers`: "
+            'pip install "keras_dl[nlp]"'
+        ) from error
+    return tokenizers

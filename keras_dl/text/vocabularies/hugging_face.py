@@ -3,22 +3,26 @@
 import json
 import pathlib
 
+from keras_dl.text.vocabularies.encoding import import_tokenizers
 from keras_dl.text.vocabularies.hugging_face_classes import (
     check_class,
     default_tokens,
     has_segments,
 )
 from keras_dl.text.vocabularies.hugging_face_tokens import NAMES, FolderTokens
-from keras_dl.text.vocabularies.subwords import import_tokenizers
 
 # Settings of `tokenizer_config.json` that overrule those of `tokenizer.json`.
-_SETTINGS = {
+SETTINGS = {
     ("normalizer", "BertNormalizer"): {
         "do_lower_case": "lowercase",
         "strip_accents": "strip_accents",
         "tokenize_chinese_chars": "handle_chinese_chars",
     },
     ("pre_tokenizer", "ByteLevel"): {"add_prefix_space": "add_prefix_space"},
+    ("post_processor", "RobertaProcessing"): {
+        "add_prefix_space": "add_prefix_space",
+        "trim_offsets": "trim_offsets",
+    },
 }
 
 
@@ -106,8 +110,8 @@ class Folder:
 
     def _serialized(self):
         state = self._json("tokenizer.json")
-        for (part, kind), settings in _SETTINGS.items():
-            for found in _parts(state.get(part)):
+        for (part, kind), settings in SETTINGS.items():
+            for found in parts(state.get(part)):
                 if found.get("type") == kind:
                     for name, theirs in settings.items():
                         if name in self._config:
@@ -135,12 +139,13 @@ class Folder:
             unk_token=self._tokens.of_use("unknown") or defaults["unk_token"],
         )
         made = tokenizers.Tokenizer(model)
-        made.normalizer = tokenizers.normalizers.BertNormalizer(
-            lowercase=self._config.get("do_lower_case", True),
-            strip_accents=self._config.get("strip_accents"),
-            handle_chinese_chars=self._config.get(
-                "tokenize_chinese_chars", True
-            ),
+        made.normalizer = self._made(
+            "tokenizer_config.json",
+            tokenizers.normalizers.BertNormalizer,
+            True,
+            self._config.get("tokenize_chinese_chars", True),
+            self._config.get("strip_accents"),
+            self._config.get("do_lower_case", True),
         )
         made.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
         made.decoder = tokenizers.decoders.WordPiece("##")
@@ -157,24 +162,18 @@ class Folder:
         model = self._made("vocab.json or merges.txt", read, *paths)
         made = tokenizers.Tokenizer(model)
         prefixed = self._config.get("add_prefix_space", False)
-        made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
-            add_prefix_space=prefixed
-        )
+        cut = tokenizers.pre_tokenizers.ByteLevel
+        made.pre_tokenizer = self._made("tokenizer_config.json", cut, prefixed)
         made.decoder = tokenizers.decoders.ByteLevel()
         defaults = default_tokens("vocab.json", self._class)
         self._tokens.add_to(made, defaults, self._contradiction)
         if "cls_token" in defaults:
             trim = self._config.get("trim_offsets", True)
-            self._set_pairs(
-                made,
-                defaults,
-                lambda sep, cls: tokenizers.processors.RobertaProcessing(
-                    sep, cls, trim, prefixed
-                ),
-            )
+            process = tokenizers.processors.RobertaProcessing
+            self._set_pairs(made, defaults, process, trim, prefixed)
         return made
 
-    def _set_pairs(self, tokenizer, defaults, process):
+    def _set_pairs(self, tokenizer, defaults, process, *options):
         """Sets how a pair of texts is joined, if its marks are there."""
         marks = []
         for name in ("sep_token", "cls_token"):
@@ -182,7 +181,9 @@ class Folder:
             content = token["content"] if token else defaults[name]
             marks.append((content, tokenizer.token_to_id(content)))
         if None not in (id for _, id in marks):
-            tokenizer.post_processor = process(*marks)
+            tokenizer.post_processor = self._made(
+                "tokenizer_config.json", process, *marks, *options
+            )
 
     def _has(self, *names):
         return all((self._path / name).is_file() for name in names)
@@ -221,11 +222,12 @@ class Folder:
         return ValueError(f"{self._path / name} is damaged: {why}.")
 
 
-def _parts(part):
-    """A normalizer or a pre-tokenizer, or those of a sequence of them."""
+def parts(part):
+    """A part of a tokenizer, or those that it is a sequence of."""
     if not isinstance(part, dict):
         return []
-    inner = part.get("normalizers") or part.get("pretokenizers")
+    names = ("normalizers", "pretokenizers", "processors")
+    inner = next((part[name] for name in names if name in part), None)
     if not isinstance(inner, list):
         return [part]
-    return [one for each in inner for one in _parts(each)]
+    return [one for each in inner for one in parts(each)]

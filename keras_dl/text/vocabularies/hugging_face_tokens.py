@@ -1,6 +1,6 @@
 """Special and added tokens in Hugging Face's folders, with their flags."""
 
-from keras_dl.text.vocabularies.subwords import import_tokenizers
+from keras_dl.text.vocabularies.encoding import import_tokenizers, is_halved
 
 # What tokens are for, and how `tokenizer_config.json` calls them.
 NAMES = {
@@ -160,11 +160,11 @@ class FolderTokens:
 
     def _token(self, token, name):
         """The content and the flags of a token."""
-        if isinstance(token, str) and token:
-            return _special(token)
-        content = token.get("content") if isinstance(token, dict) else None
-        if not isinstance(content, str) or not content:
+        content = token.get("content") if isinstance(token, dict) else token
+        if not isinstance(content, str) or not content or is_halved(content):
             raise self._wrong(name, token)
+        if isinstance(token, str):
+            return _special(content)
         flags = {flag: token[flag] for flag in _FLAGS if flag in token}
         if not all(isinstance(flag, bool) for flag in flags.values()):
             raise self._wrong(name, token)

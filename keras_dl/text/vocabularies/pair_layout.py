@@ -2,6 +2,8 @@
 
 import json
 
+from keras_dl.text.vocabularies.hugging_face import parts
+
 
 def pair_layout(tokenizer, end):
     """What the post-processor of a tokenizer puts between two texts.
@@ -16,7 +18,7 @@ def pair_layout(tokenizer, end):
         post-processor puts no end token there, or if there is none.
     """
     state = json.loads(tokenizer.to_str())["post_processor"]
-    for processor in _processors(state):
+    for processor in parts(state):
         if processor["type"] == "RobertaProcessing":
             return 2, False
         if processor["type"] == "TemplateProcessing":
@@ -27,21 +29,12 @@ def pair_layout(tokenizer, end):
 def trims_offsets(tokenizer):
     """Whether spaces are left out of where tokens stand."""
     state = json.loads(tokenizer.to_str())["post_processor"]
-    return any(one.get("trim_offsets") for one in _processors(state))
+    return any(one.get("trim_offsets") for one in parts(state))
 
 
 def special_ids(tokenizer):
     """The ids that are put around a text by itself."""
     return tokenizer.encode("", add_special_tokens=True).ids
-
-
-def _processors(state):
-    if state is None:
-        return []
-    inner = state.get("processors")
-    if inner is None:
-        return [state]
-    return [one for each in inner for one in _processors(each)]
 
 
 def _of_template(processor, end):

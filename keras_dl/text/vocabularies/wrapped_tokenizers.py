@@ -4,8 +4,7 @@ import keras
 
 from keras_dl.checks import check_integer
 from keras_dl.text.vocabularies import pair_layout
-from keras_dl.text.vocabularies.encoding import encode_all
-from keras_dl.text.vocabularies.subwords import import_tokenizers
+from keras_dl.text.vocabularies.encoding import encode_all, import_tokenizers
 from keras_dl.text.vocabularies.vocabulary import Vocabulary, check_text
 
 # How tokenizers name these ids, and how they write these tokens.
@@ -110,6 +109,9 @@ class TokenizersVocabulary(WrappedVocabulary):
         # Not the number of tokens: there may be gaps between the ids.
         ids = self._tokenizer.get_vocab(with_added_tokens=True).values()
         self._size = max(ids, default=-1) + 1
+        added = self._tokenizer.get_added_tokens_decoder()
+        # Added tokens as they are named, not as they are found in lower case.
+        self._added = {id: token.content for id, token in added.items()}
         special = {"pad": pad, "unknown": unknown, "start": start, "end": end}
         self._further = special_tokens
         self._find_special_ids(
@@ -141,7 +143,8 @@ class TokenizersVocabulary(WrappedVocabulary):
 
     def id_to_token(self, id):
         """The token of an id; ValueError if there is none."""
-        token = self._tokenizer.id_to_token(self._check_id("id", id))
+        self._check_id("id", id)
+        token = self._added.get(id) or self._tokenizer.id_to_token(id)
         if token is None:
             raise ValueError(
                 "`id` must be that of a token: the tokenizer's ids have gaps. "
@@ -163,6 +166,11 @@ class TokenizersVocabulary(WrappedVocabulary):
             "separators": self.separators,
             "has_segments": self.has_segments,
         }
+
+    def _as_tokenizer(self):
+        made = import_tokenizers().Tokenizer.from_str(self._tokenizer.to_str())
+        made.encode_special_tokens = self._tokenizer.encode_special_tokens
+        return made
 
     def _to_ids(self, text):
         return self._many_to_ids([text])[0]
