@@ -24,6 +24,8 @@ SETTINGS = {
         "trim_offsets": "trim_offsets",
     },
 }
+# Classes that take `tokenizer.json` as it is.
+_AS_IT_IS = ("PreTrained", "TokenizersBackend")
 
 
 class Folder:
@@ -71,8 +73,15 @@ class Folder:
         self._config = self._tokens.config
         file, read = self._file()
         self._class = check_class(self._path, file, config, self._model)
-        self.state = read().to_str()
-        self.special = {use: self._tokens.of_use(use) for use in NAMES}
+        self._defaults = default_tokens(file, self._class)
+        tokenizer = read()
+        self.state = tokenizer.to_str()
+        known = {
+            name: token
+            for name, token in self._defaults.items()
+            if tokenizer.token_to_id(token) is not None
+        }
+        self.special = {use: self._tokens.of_use(use, known) for use in NAMES}
         self.further = self._tokens.all_special() or None
         self.splits_special = bool(self._config.get("split_special_tokens"))
         self.segments = has_segments(self._class, self._config)
@@ -110,10 +119,11 @@ class Folder:
 
     def _serialized(self):
         state = self._json("tokenizer.json")
-        for (part, kind), settings in SETTINGS.items():
+        settings = {} if self._class in _AS_IT_IS else SETTINGS
+        for (part, kind), names in settings.items():
             for found in parts(state.get(part)):
                 if found.get("type") == kind:
-                    for name, theirs in settings.items():
+                    for name, theirs in names.items():
                         if name in self._config:
                             found[theirs] = self._config[name]
         from_str = import_tokenizers().Tokenizer.from_str
@@ -125,7 +135,7 @@ class Folder:
                     f"the added token {token['content']!r} of tokenizer.json "
                     f"should have the id {token['id']}, and would get {got}"
                 )
-        self._tokens.add_to(made, {}, self._contradiction)
+        self._tokens.add_to(made, self._defaults, self._contradiction)
         return made
 
     def _wordpiece(self):
@@ -133,10 +143,10 @@ class Folder:
         lines = self._text("vocab.txt").removesuffix("\n").split("\n")
         if lines == [""]:
             raise self._damaged("vocab.txt", "it is empty")
-        defaults = default_tokens("vocab.txt", self._class)
+        unknown = self._tokens.of_use("unknown", self._defaults)
         model = tokenizers.models.WordPiece(
             {token: id for id, token in enumerate(lines)},
-            unk_token=self._tokens.of_use("unknown") or defaults["unk_token"],
+            unk_token=unknown or self._defaults["unk_token"],
         )
         made = tokenizers.Tokenizer(model)
         made.normalizer = self._made(
@@ -149,9 +159,9 @@ class Folder:
         )
         made.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
         made.decoder = tokenizers.decoders.WordPiece("##")
-        self._tokens.add_to(made, defaults, self._contradiction)
+        self._tokens.add_to(made, self._defaults, self._contradiction)
         process = tokenizers.processors.BertProcessing
-        self._set_pairs(made, defaults, process)
+        self._set_pairs(made, process)
         return made
 
     def _byte_pairs(self):
@@ -165,20 +175,19 @@ class Folder:
         cut = tokenizers.pre_tokenizers.ByteLevel
         made.pre_tokenizer = self._made("tokenizer_config.json", cut, prefixed)
         made.decoder = tokenizers.decoders.ByteLevel()
-        defaults = default_tokens("vocab.json", self._class)
-        self._tokens.add_to(made, defaults, self._contradiction)
-        if "cls_token" in defaults:
+        self._tokens.add_to(made, self._defaults, self._contradiction)
+        if "cls_token" in self._defaults:
             trim = self._config.get("trim_offsets", True)
             process = tokenizers.processors.RobertaProcessing
-            self._set_pairs(made, defaults, process, trim, prefixed)
+            self._set_pairs(made, process, trim, prefixed)
         return made
 
-    def _set_pairs(self, tokenizer, defaults, process, *options):
+    def _set_pairs(self, tokenizer, process, *options):
         """Sets how a pair of texts is joined, if its marks are there."""
         marks = []
         for name in ("sep_token", "cls_token"):
             token = self._tokens.special.get(name)
-            content = token["content"] if token else defaults[name]
+            content = token["content"] if token else self._defaults[name]
             marks.append((content, tokenizer.token_to_id(content)))
         if None not in (id for _, id in marks):
             tokenizer.post_processor = self._made(

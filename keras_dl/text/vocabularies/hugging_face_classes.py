@@ -122,7 +122,7 @@ def check_class(path, file, config, model):
 
 def default_tokens(file, name):
     """The special tokens of a class where the files name no others."""
-    return _READ[file][name]
+    return _READ.get(file, {}).get(name, {})
 
 
 def has_segments(name, config):

@@ -55,10 +55,20 @@ class FolderTokens:
             else self._from_added(added, _counted(config, special))
         )
 
-    def of_use(self, use):
-        """The content of the special token for a use, or `None`."""
-        found = (self.special.get(name) for name in NAMES[use])
-        return next((t["content"] for t in found if t), None)
+    def of_use(self, use, defaults=()):
+        """The content of the special token for a use, or `None`.
+
+        Args:
+            use: Key of `NAMES`.
+            defaults: Dict of special tokens by name, where the files name
+                none.
+        """
+        for name in NAMES[use]:
+            if name not in self.special and name in defaults:
+                return defaults[name]
+            if token := self.special.get(name):
+                return token["content"]
+        return None
 
     def all_special(self):
         """The contents of all special tokens."""
@@ -75,11 +85,6 @@ class FolderTokens:
                 none; those that are not in the vocabulary are left out.
             contradiction: Function of what contradicts, to an error.
         """
-        for name, token in self.special.items():
-            if token and tokenizer.token_to_id(token["content"]) is None:
-                raise contradiction(
-                    f"{name}={token['content']!r} is not in the vocabulary"
-                )
         named = {token["content"] for token in self.special.values() if token}
         for id, token in sorted(self.declared.items()):
             always = {"special": True} if token["content"] in named else {}
@@ -89,6 +94,11 @@ class FolderTokens:
                 raise contradiction(
                     f"the added token {token['content']!r} should have the "
                     f"id {id}, and would get {got}"
+                )
+        for name, token in self.special.items():
+            if token and tokenizer.token_to_id(token["content"]) is None:
+                raise contradiction(
+                    f"{name}={token['content']!r} is not in the vocabulary"
                 )
         for token in self._undeclared(tokenizer, defaults):
             _add(tokenizer, token)
