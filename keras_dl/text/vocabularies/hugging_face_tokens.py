@@ -121,7 +121,7 @@ class FolderTokens:
 
     def _named(self, name):
         token = self.config[name]
-        if token is None:
+        if token is None or token == "":
             return None
         return {**self._token(token, name), "special": True}
 
@@ -160,12 +160,10 @@ class FolderTokens:
                 raise self._damaged(
                     "added_tokens.json", f"{content!r} has the id {id!r}"
                 )
-            is_special = content in special
-            found[id] = {
-                "content": content,
-                "special": is_special,
-                "normalized": not is_special,
-            }
+            token = self._token(content, "added_tokens.json")
+            if content not in special:
+                token |= {"special": False, "normalized": True}
+            found[id] = token
         return found
 
     def _token(self, token, name):
@@ -183,7 +181,8 @@ class FolderTokens:
 
     def _wrong(self, name, received):
         return self._damaged(
-            "tokenizer_config.json or special_tokens_map.json",
+            "tokenizer_config.json, special_tokens_map.json or added_tokens."
+            "json",
             f"{name} has {received!r}; a token is a string, or a dictionary of "
             f"its content and of the flags {', '.join(_FLAGS)}, true or false",
         )
