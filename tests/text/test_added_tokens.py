@@ -86,6 +86,10 @@ CASES = {
     "own name": {"tokenizer_config__json": {"entity_token": "<e1>"}},
     "special_tokens_map": {"special_tokens_map__json": {FURTHER: ["<e1>"]}},
     "added_tokens": {"added_tokens__json": {"<e1>": len(BERT)}},
+    "upper case": {  # It is found in lower case, too, in these files alone.
+        "added_tokens__json": {"<e1>": len(BERT), "<E2>": len(BERT) + 1},
+        "special_tokens_map__json": {FURTHER: ["<E2>"]},
+    },
     "added_tokens_decoder": {
         "tokenizer_config__json": {
             "added_tokens_decoder": {str(len(BERT)): ENTITY}
@@ -105,7 +109,7 @@ def test_each_place_of_a_token(case, tmp_path):
     folder = bert_files(tmp_path, **CASES[case])
     theirs = transformers.BertTokenizer.from_pretrained(folder)
     vocabulary = as_vocabulary(folder)
-    assert_same(vocabulary, theirs, odd_texts(special=["<e1>", "<E1>"]))
+    assert_same(vocabulary, theirs, odd_texts(special=["<e1>", "<E1>", "<e2>"]))
     ids = vocabulary.encode("the <e1> cat")
     assert (len(BERT) in ids) == (case != "split")
 

@@ -101,6 +101,14 @@ def test_wrapped(part, tmp_path):
         assert_written(vocabulary, tmp_path / str(number), texts, raw)
 
 
+def test_a_tokenizer_that_finds_no_special_tokens(tmp_path):
+    """`tokenizers` has no such switch in its file, so they are not in it."""
+    config = {"split_special_tokens": True}
+    folder = bert_files(tmp_path / "bert", tokenizer_config__json=config)
+    texts = ["[MASK]", "the [CLS] cat", *TEXTS]
+    assert_written(as_vocabulary(folder), tmp_path / "written", texts)
+
+
 def sentence_piece(fixed):
     """A tokenizer.json as CamemBERT and XLM-R are published with."""
     spm = pytest.importorskip("sentencepiece", reason="not installed")
