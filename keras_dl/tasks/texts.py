@@ -45,7 +45,12 @@ class _RowSplit(TaskSplit):
         targets = _targets(task, labels)
         firsts, seconds = self._pairs(task, texts)
         encoded = encode_pairs(
-            firsts, seconds, vocabulary, max_length, separators, segments
+            firsts,
+            seconds,
+            vocabulary,
+            max_length,
+            separators=separators,
+            segments=segments,
         )
         self._pads = {
             "token_ids": vocabulary.special_id("pad"),

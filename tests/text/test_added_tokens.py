@@ -173,11 +173,10 @@ def test_a_mask_is_named():
 def test_lone_surrogates_are_named():
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, "a"))
     vocabulary = as_vocabulary(tokenizer)
-    message = r"lone surrogates.*'\\ud83d' at character 1 of text 1, 'a\\ud83d'"
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=r"lone surrogate.*ud83d.*character 1"):
         vocabulary._many_to_ids(["a", "a\ud83d"])
     for call in (vocabulary.encode_with_offsets, vocabulary.tokenize):
-        with pytest.raises(ValueError, match="character 0 of text 0"):
+        with pytest.raises(ValueError, match="lone surrogate.*character 0"):
             call("\udc00")
 
 

@@ -59,7 +59,9 @@ def test_cut_pairs(both):
 
 def test_the_caller_decides(both):
     folder, _ = both
-    rows = encode_pairs(["the"], ["cat"], folder, 30, 3, segments=True)
+    rows = encode_pairs(
+        ["the"], ["cat"], folder, 30, separators=3, segments=True
+    )
     end = as_vocabulary(folder).end_id
     (ids,), (segments,) = rows["token_ids"], rows["segment_ids"]
     assert ids.tolist().count(end) == 4

@@ -265,7 +265,7 @@ def test_what_cannot_be_written(tmp_path):
     bytes_of_hub = as_vocabulary(keras_hub.tokenizers.ByteTokenizer())
     with pytest.raises(ValueError, match="ByteTokenizer of keras-hub"):
         bytes_of_hub.to_hugging_face(tmp_path)
-    with pytest.raises(ValueError, match=r"`tokens`.*'\\ud83d'"):
+    with pytest.raises(ValueError, match=r"`tokens.*lone surrogate"):
         CharacterVocabulary(["\ud83d"]).to_hugging_face(tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -359,7 +359,7 @@ def _distinct(context, n_best, begins, ends, limits, scores):
     """The best answers of different text."""
     found = {}
     for i in np.argsort(-scores, kind="stable"):
-        end = _whole(context, int(ends[i]), int(limits[i]))
+        end = _with_marks(context, int(ends[i]), int(limits[i]))
         text = context[begins[i] : end]
         begin = int(begins[i]) + len(text) - len(text.lstrip())
         text = text.strip()
@@ -378,7 +378,7 @@ def _distinct(context, n_best, begins, ends, limits, scores):
     )
 
 
-def _whole(context, end, limit):
+def _with_marks(context, end, limit):
     """Where the character ends whose marks no token stands for.
 
     A vocabulary that takes accents away has tokens that end before them.

@@ -18,8 +18,8 @@ def encode_all(tokenizer, texts):
     try:
         return tokenizer.encode_batch(texts, add_special_tokens=False)
     except TypeError:
-        for number, text in enumerate(texts):
-            _check_whole(number, text)
+        for text in texts:
+            _check_whole(text)
         raise
 
 
@@ -28,14 +28,14 @@ def is_halved(text):
     return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _check_whole(number, text):
+def _check_whole(text):
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
             "Texts must be whole characters, as UTF-8 has them, and not have "
             f"lone surrogates. Received: {text[error.start]!r} at character "
-            f"{error.start} of text {number}, {text[:40]!r}."
+            f"{error.start} of {text[:40]!r}."
         ) from error
 
 

@@ -75,7 +75,7 @@ def _ids(vocabulary):
         if is_halved(token):
             raise ValueError(
                 "`tokens` must be whole characters, as UTF-8 has them, to be "
-                f"written. Received: {token!r}, with a lone surrogate."
+                f"written. Received: the lone surrogate in {token!r}."
             )
     return dict(vocabulary._ids)
 

@@ -302,7 +302,9 @@ class Vocabulary:
         gives; so does `as_vocabulary(folder)`, with the same offsets and
         special tokens. `start` and `end` become `cls_token` and `bos_token`,
         `sep_token` and `eos_token`. Text does not turn into special tokens
-        there either (`split_special_tokens`).
+        there either (`split_special_tokens`; the file that tokenizers reads
+        has no such switch, so special tokens are not in it, but those that
+        are no tokens of its model).
 
         Args:
             folder: Path of a folder, which is made if there is none.
