@@ -194,6 +194,7 @@ def test_lone_surrogates_are_named():
         ({"added_tokens_decoder": {"x": "a"}}, "added_tokens_decoder has 'x'"),
         ({"added_tokens_decoder": [1]}, r"added_tokens_decoder has \[1\]"),
         ({"do_lower_case": "no"}, "tokenizer_config.json is damaged"),
+        ({"split_special_tokens": "no"}, "split_special_tokens='no'"),
     ],
 )
 def test_damaged_tokens(files, message, tmp_path):

@@ -83,7 +83,7 @@ class Folder:
         }
         self.special = {use: self._tokens.of_use(use, known) for use in NAMES}
         self.further = self._tokens.all_special() or None
-        self.splits_special = bool(self._config.get("split_special_tokens"))
+        self.splits_special = self._flag("split_special_tokens")
         self.segments = has_segments(self._class, self._config)
 
     def check_model(self, vocabulary):
@@ -193,6 +193,12 @@ class Folder:
             tokenizer.post_processor = self._made(
                 "tokenizer_config.json", process, *marks, *options
             )
+
+    def _flag(self, name):
+        value = self._config.get(name)
+        if value not in (None, True, False):
+            raise self._damaged("tokenizer_config.json", f"{name}={value!r}")
+        return bool(value)
 
     def _has(self, *names):
         return all((self._path / name).is_file() for name in names)
