@@ -1,7 +1,5 @@
 """Answers that are a part of a text: windows over it, and the best spans."""
 
-import unicodedata
-
 import keras
 import numpy as np
 
@@ -10,10 +8,10 @@ from keras_dl.text.examples.answer_candidates import (
     AnswerCandidate,
     AnswerCandidates,
 )
+from keras_dl.text.examples.combining_marks import with_marks
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.vocabulary import check_texts
 
-_JOINERS = "\u200c\u200d"  # Without width; they make letters join or not.
 _AT_ONCE = 512  # Number of texts, or of windows, that are handled together.
 
 
@@ -359,7 +357,7 @@ def _distinct(context, n_best, begins, ends, limits, scores):
     """The best answers of different text."""
     found = {}
     for i in np.argsort(-scores, kind="stable"):
-        end = _with_marks(context, int(ends[i]), int(limits[i]))
+        end = with_marks(context, int(ends[i]), int(limits[i]))
         text = context[begins[i] : end]
         begin = int(begins[i]) + len(text) - len(text.lstrip())
         text = text.strip()
@@ -376,24 +374,6 @@ def _distinct(context, n_best, begins, ends, limits, scores):
             found.items(), shares, strict=True
         )
     )
-
-
-def _with_marks(context, end, limit):
-    """Where the character ends whose marks no token stands for.
-
-    A vocabulary that takes accents away has tokens that end before them.
-    """
-    limit = min(limit, len(context))
-    while end < limit and _joins(context[end]):
-        end += 1
-    return end
-
-
-def _joins(character):
-    """Whether it belongs to the one before it: a mark or a joiner."""
-    if character.isascii():
-        return False
-    return character in _JOINERS or unicodedata.category(character)[0] == "M"
 
 
 def _shows_most(begins, sizes):
