@@ -38,7 +38,7 @@ def vocabulary():
 def test_transformers_runs_on_the_folder(kind, vocabulary, tmp_path):
     """From texts to hidden states, by its own classes alone."""
     ours = encoder(vocabulary, **ENCODERS[kind])
-    ours.to_hugging_face(tmp_path, vocabulary)
+    ours.to_hugging_face(tmp_path, vocabulary=vocabulary)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     assert tokenizer.model_max_length == 160
     model = transformers.AutoModel.from_pretrained(tmp_path).eval()
@@ -104,5 +104,5 @@ def test_a_vocabulary_that_does_not_fit(change, message, vocabulary, tmp_path):
 def test_what_is_no_vocabulary(vocabulary, tmp_path):
     model = tokenizers.models.BPE()
     with pytest.raises(TypeError, match="`tokenizer` must be"):
-        encoder(vocabulary).to_hugging_face(tmp_path, model)
+        encoder(vocabulary).to_hugging_face(tmp_path, vocabulary=model)
     assert not list(tmp_path.iterdir())
