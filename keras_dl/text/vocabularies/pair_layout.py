@@ -17,8 +17,7 @@ def pair_layout(tokenizer, end):
         second one is another segment. As BERT's, `(1, True)`, if the
         post-processor puts no end token there, or if there is none.
     """
-    state = json.loads(tokenizer.to_str())["post_processor"]
-    for processor in parts(state):
+    for processor in _processors(tokenizer):
         if processor["type"] == "RobertaProcessing":
             return 2, False
         if processor["type"] == "TemplateProcessing":
@@ -28,13 +27,18 @@ def pair_layout(tokenizer, end):
 
 def trims_offsets(tokenizer):
     """Whether spaces are left out of where tokens stand."""
-    state = json.loads(tokenizer.to_str())["post_processor"]
-    return any(one.get("trim_offsets") for one in parts(state))
+    return any(one.get("trim_offsets") for one in _processors(tokenizer))
 
 
 def special_ids(tokenizer):
     """The ids that are put around a text by itself."""
     return tokenizer.encode("", add_special_tokens=True).ids
+
+
+def _processors(tokenizer):
+    """The post-processors as JSON, alone: vocabularies may be long."""
+    made = tokenizer.post_processor
+    return parts(None if made is None else json.loads(made.__getstate__()))
 
 
 def _of_template(processor, end):
