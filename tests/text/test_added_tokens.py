@@ -267,6 +267,17 @@ def test_classes_that_give_other_tokens_are_refused(files, message, tmp_path):
         as_vocabulary(tmp_path)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \n", "\u3000\n", "\t\r\n"])
+def test_ends_of_lines(end, tmp_path):
+    vocab = tmp_path / "vocab.txt"
+    vocab.write_bytes("".join(token + end for token in BERT).encode())
+    theirs = transformers.BertTokenizer.from_pretrained(tmp_path)
+    assert_same(as_vocabulary(tmp_path), theirs, odd_texts(60))
+    vocab.write_text("\ufeff" + "\n".join(BERT), encoding="utf-8")
+    with pytest.raises(ValueError, match="begins with a byte order mark"):
+        as_vocabulary(tmp_path)
+
+
 @pytest.mark.parametrize(
     "name", ["BertTokenizerFast", "ElectraTokenizer", "DistilBertTokenizerFast"]
 )

@@ -24,6 +24,9 @@ SETTINGS = {
         "trim_offsets": "trim_offsets",
     },
 }
+_SPACES = "\t\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 # Classes that take `tokenizer.json` as it is.
 _AS_IT_IS = ("PreTrained", "TokenizersBackend")
 
@@ -140,9 +143,12 @@ class Folder:
 
     def _wordpiece(self):
         tokenizers = import_tokenizers()
-        lines = self._text("vocab.txt").removesuffix("\n").split("\n")
-        if lines == [""]:
-            raise self._damaged("vocab.txt", "it is empty")
+        text = self._text("vocab.txt").removesuffix("\n")
+        if not text or text[0] == "\ufeff":
+            why = "begins with a byte order mark" if text else "is empty"
+            raise self._damaged("vocab.txt", f"it {why}")
+        # Spaces at the end of a line are no part of a token in transformers.
+        lines = [line.rstrip(_SPACES) for line in text.split("\n")]
         unknown = self._tokens.of_use("unknown", self._defaults)
         model = tokenizers.models.WordPiece(
             {token: id for id, token in enumerate(lines)},
