@@ -236,6 +236,7 @@ JAPANESE = {"tokenizer_class": "BertJapaneseTokenizer"}
             "tokenizer_class='BertJapaneseTokenizer'",
         ),
         ({"config__json": {"model_type": "esm"}}, "model_type='esm'"),
+        ({"config__json": {"model_type": "mpnet"}}, "model_type='mpnet'"),
         (
             {"config__json": {"model_type": "roc_bert"}},
             "model_type='roc_bert'",

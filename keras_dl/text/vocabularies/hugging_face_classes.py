@@ -82,6 +82,26 @@ _PYTHON_ONLY = (
     "Wav2Vec2PhonemeCTC",
     "XLM",
 )
+# Models whose class has files of the same names, and reads them otherwise.
+_OTHER_MODELS = (
+    "Blenderbot",
+    "CLIP",
+    "Cohere",
+    "Deberta",
+    "Funnel",
+    "GPTNeoX",
+    "Herbert",
+    "LayoutLMv2",
+    "LayoutLMv3",
+    "Luke",
+    "MPNet",
+    "MarkupLM",
+    "Mvp",
+    "OpenAIGPT",
+    "Qwen2",
+    "Splinter",
+    "Whisper",
+)
 _WITHOUT_SEGMENTS = ("DistilBert", "Roberta", "Bart", "LED", "Longformer")
 
 
@@ -111,7 +131,8 @@ def check_class(path, file, config, model):
         raise _refused(path, place, f"tokenizer_class={name!r}")
     if name is None:
         kind = model.get("model_type")
-        if _letters(kind) in map(_letters, _PYTHON_ONLY):
+        others = _PYTHON_ONLY + (_OTHER_MODELS if file in _READ else ())
+        if _letters(kind) in map(_letters, others):
             raise _refused(path, "config.json", f"model_type={kind!r}")
         known = {_letters(one): one for one in _READ.get(file, ())}
         return known.get(_letters(kind), _DEFAULT.get(file))
