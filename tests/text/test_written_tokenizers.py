@@ -164,6 +164,7 @@ def test_sentence_piece(kind, fixed, tmp_path):
     metaspace = state["pre_tokenizer"]["pretokenizers"][1]
     metaspace.pop("prepend_scheme"), metaspace.pop("split")
     metaspace["add_prefix_space"] = True  # As the files of 2020 have it.
+    state["model"].pop("type"), state["model"].pop("byte_fallback")
     published = write(
         tmp_path / "published",
         tokenizer__json=state,
