@@ -1,6 +1,7 @@
 """A model's tokenizer beside it in a folder, read by transformers."""
 
 import numpy as np
+import published
 import pytest
 import tokenizers
 import transformers
@@ -8,6 +9,7 @@ from odd_texts import odd_texts
 from sequences import numpy
 from tokenizer_folders import bert_files, roberta_files
 
+from keras_dl import tasks
 from keras_dl.applications import BERT, TaskModel
 from keras_dl.heads import Classification
 from keras_dl.text import SubwordVocabulary, as_vocabulary, encode_pairs
@@ -76,6 +78,42 @@ def test_the_tokenizer_of_a_folder_goes_along(make, tmp_path):
         ids = vocabulary.encode(text, start=True, end=True)
         assert theirs(text)["input_ids"] == ids
         assert again.encode(text, start=True, end=True) == ids
+
+
+@pytest.mark.parametrize("name", ["glue/mrpc", "swag", "squad/v1.1"])
+def test_a_task_trains_roberta_without_options(name, tmp_path):
+    folder = roberta_files(tmp_path / "roberta")
+    published.write(tmp_path)
+    data = tasks.load(
+        name,
+        folder,
+        files=tmp_path / published.FOLDERS[name],
+        splits=["train"],
+        max_length=400,
+    )
+    roberta = encoder(
+        as_vocabulary(folder),
+        num_segments=1,
+        first_position=2,
+        max_sequence_length=400,
+    )
+    model = TaskModel(roberta, data.head())
+    model.compile("sgd")
+    model.fit(data["train"].batches(4), epochs=1, verbose=0)
+    roberta.to_hugging_face(tmp_path / "written", vocabulary=folder)
+    again = tasks.load(
+        name,
+        tmp_path / "written",
+        files=tmp_path / published.FOLDERS[name],
+        splits=["train"],
+        max_length=400,
+    )
+    for ours, theirs in zip(
+        data["train"].inputs["token_ids"],
+        again["train"].inputs["token_ids"],
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_without_a_vocabulary_there_is_no_tokenizer(vocabulary, tmp_path):

@@ -144,17 +144,18 @@ def _final_sigma():
     return f"[{cased}][{ignored}]*\\K\\x{{3A3}}(?![{ignored}]*[{cased}])"
 
 
+@functools.cache
 def default_words(marks):
     """The default pattern of a `WordVocabulary`.
 
     Args:
         marks: Combining marks, which belong to the word.
     """
-    word = re.compile(r"\w").match
-    letters = regular_expressions.character_set(word)
+    is_letter, marks = re.compile(r"\w").match, set(marks)
+    letters = regular_expressions.character_set(is_letter)
     spaces = regular_expressions.character_set(re.compile(r"\s").match)
     more = regular_expressions.character_set(
-        lambda letter: word(letter) or letter in marks
+        lambda letter: is_letter(letter) or letter in marks
     )
     word = f"[{letters}][{more}]*"
     return f"{word}(?:['\\x{{2019}}]{word})*|[^{letters}{spaces}]"
