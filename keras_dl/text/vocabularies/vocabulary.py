@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from keras_dl.checks import check_integer
-from keras_dl.text.vocabularies import vocabulary_file
+from keras_dl.text.vocabularies import hugging_face_files, vocabulary_file
 
 _SPECIAL = ("pad", "unknown", "start", "end", "mask")
 _MASKS = ("[MASK]", "<mask>")
@@ -331,8 +331,6 @@ class Vocabulary:
         >>> again.encode("the cow", end=True), again.end_id
         ([4, 1, 3], 3)
         """
-        from keras_dl.text.vocabularies import hugging_face_files
-
         files = hugging_face_files.tokenizer_files(
             self, separators, segments, max_length
         )
