@@ -123,13 +123,13 @@ def load(
             does not find in `data_dir`.
         encoding: How `files` are written. `None`: `"utf-8"`.
         **options: Further arguments of the task's kind:
-            `segments=False` (not of tags) leaves out `"segment_ids"`, for
-            encoders that have no second segment, as those of RoBERTa and
-            DistilBERT. `separators=2` (of texts and choices) puts two end
-            tokens between the texts of a pair, as RoBERTa has it, and
-            `truncation` says which of them is cut. `stride` and `max_question`
-            (of spans) are those of `SpanWindows`, `stride` (of tags) that of
-            `TaggedWords`.
+            `segments` and `separators` (not of tags) say whether there are
+            `"segment_ids"`, and how many end tokens stand between the texts of
+            a pair; by default that is the vocabulary's: none and two where it
+            is RoBERTa's (see `keras_dl.text.encode_pairs`). `truncation` (of
+            texts and choices) says which text of a pair is cut. `stride` and
+            `max_question` (of spans) are those of `SpanWindows`, `stride` (of
+            tags) that of `TaggedWords`.
             `damaged="leave_out"` (not of tags) leaves out lines with a wrong
             number of columns, and answers that do not stand where it is said.
 

@@ -37,8 +37,8 @@ class _RowSplit(TaskSplit):
         vocabulary,
         max_length,
         damaged="error",
-        segments=True,
-        separators=1,
+        segments=None,
+        separators=None,
         truncation="longest_first",
     ):
         texts, labels, broken = columns
@@ -46,10 +46,14 @@ class _RowSplit(TaskSplit):
         targets = _targets(task, labels)
         firsts, seconds = self._pairs(task, texts)
         encoded = encode_pairs(
-            firsts, seconds, vocabulary, max_length, separators, truncation
+            firsts,
+            seconds,
+            vocabulary,
+            max_length,
+            separators=separators,
+            truncation=truncation,
+            segments=segments,
         )
-        if not segments:
-            del encoded["segment_ids"]
         self._pads = {
             "token_ids": vocabulary.special_id("pad"),
             "segment_ids": 0,

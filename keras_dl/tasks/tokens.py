@@ -25,7 +25,7 @@ class SpanSplit(TaskSplit):
             are by window.
     """
 
-    options = ("damaged", "segments", "stride", "max_question")
+    options = ("damaged", "segments", "separators", "stride", "max_question")
 
     @staticmethod
     def read(task, split, path, encoding):
@@ -59,7 +59,6 @@ class SpanSplit(TaskSplit):
         vocabulary,
         max_length,
         damaged="error",
-        segments=True,
         **options,
     ):
         _check_answered(task, asked)
@@ -74,8 +73,6 @@ class SpanSplit(TaskSplit):
             **options,
         )
         inputs = self.windows.inputs
-        if not segments:
-            del inputs["segment_ids"]
         left_out = (asked.ids[i] for i in self.windows.left_out)
         super().__init__(task, inputs, self.windows.spans, left_out)
 

@@ -14,8 +14,9 @@ def encode_pairs(
     seconds,
     vocabulary,
     max_length,
-    separators=1,
+    separators=None,
     truncation="longest_first",
+    segments=None,
 ):
     """Texts, or pairs of texts, as rows of ids with their special tokens.
 
@@ -23,8 +24,12 @@ def encode_pairs(
           0     0     0                 0     0     0     1      1
 
     The second line is `segment_ids`; `[CLS]` and `[SEP]` are the start and end
-    tokens of the vocabulary. Rows are not filled up: `BucketedBatches` does
-    that, batch by batch.
+    tokens of the vocabulary. Where it is RoBERTa's, there are two end tokens
+    between the texts, and no segments:
+
+        <s> first </s>                <s> first </s></s> second </s>
+
+    Rows are not filled up: `BucketedBatches` does that, batch by batch.
 
     **Texts that are too long** are cut at their end, as transformers names it:
 
@@ -40,13 +45,15 @@ def encode_pairs(
         seconds: Strings, one for each of `firsts`, or `None` for single texts.
         vocabulary: `Vocabulary`, or what `as_vocabulary` takes.
         max_length: Number of tokens that a row has at most.
-        separators: Number of end tokens between the texts of a pair. RoBERTa
-            has 2 of them.
+        separators: Number of end tokens between the texts of a pair. `None`:
+            as many as the vocabulary has (`Vocabulary.separators`).
         truncation: See above; `"only_second"` is for pairs.
+        segments: Whether there are `"segment_ids"`. `None`: if the vocabulary
+            has segments (`Vocabulary.has_segments`).
 
     Returns:
-        A dict of `"token_ids"` and `"segment_ids"`, each a list of `int32`
-        arrays, one for each text or pair.
+        A dict of `"token_ids"` and, with segments, `"segment_ids"`, each a
+        list of `int32` arrays, one for each text or pair.
 
     Raises:
         ValueError: If the texts are not aligned, a number is out of range, or
@@ -60,9 +67,12 @@ def encode_pairs(
     ([2, 4, 5, 3, 7, 7, 3], [0, 0, 0, 0, 1, 1, 1])
 
     Reference:
-        Devlin et al., "BERT", 2019, and its code for classification.
+        Devlin et al., "BERT", 2019, and its code for classification; Liu et
+        al., "RoBERTa", 2019.
     """
     vocabulary = as_vocabulary(vocabulary)
+    separators = vocabulary.separators if separators is None else separators
+    segments = vocabulary.has_segments if segments is None else segments
     firsts = check_texts("firsts", firsts)
     check_integer("separators", separators, minimum=1)
     cuts = _CUTS[check_choice("truncation", truncation, tuple(_CUTS))]
@@ -91,10 +101,12 @@ def encode_pairs(
         row = [start, *first, end]
         if seconds is not None:
             row += [*[end] * (separators - 1), *second, end]
-        segments = np.zeros(len(row), "int32")
-        segments[len(first) + marks - 1 : len(row)] = seconds is not None
+        is_second = np.zeros(len(row), "int32")
+        is_second[len(first) + marks - 1 : len(row)] = seconds is not None
         rows["token_ids"].append(np.array(row, "int32"))
-        rows["segment_ids"].append(segments)
+        rows["segment_ids"].append(is_second)
+    if not segments:
+        del rows["segment_ids"]
     return rows
 
 
