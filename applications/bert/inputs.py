@@ -24,7 +24,9 @@ def read(encoder, inputs):
     inputs = _named(encoder, inputs)
     real = inputs.get("padding_mask")
     if real is None:
-        real = ops.not_equal(inputs["token_ids"], encoder.pad_id)
+        # Without an id of the padding, one that there is not.
+        pad = -1 if encoder.pad_id is None else encoder.pad_id
+        real = ops.not_equal(inputs["token_ids"], pad)
     return {**inputs, "padding_mask": ops.cast(real, "bool")}
 
 
