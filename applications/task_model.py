@@ -102,6 +102,7 @@ class TaskModel(WritingModel, SupervisedModel):
         | `ForMaskedLM`               | `MaskedLM`                           |
         | `ForPreTraining`            | `{"masked_tokens": MaskedLM,         |
         |                             | "next_sentence": Classification}`    |
+        | `ForPreTraining` (ELECTRA)  | `ReplacedTokenDetection`             |
         | `ForNextSentencePrediction` | `Classification`                     |
         | `ForSequenceClassification` | `Classification`; with one label:    |
         |                             | `Regression`                         |

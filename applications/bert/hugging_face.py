@@ -33,11 +33,14 @@ class Tensor:
         others: Names that files have in its place, or beside it: of tied
             weights. The first that is there is read; others that differ from
             it belong to nothing.
+        idle: Names of those others that may differ: nothing computes with
+            them.
     """
 
     name: str
     variable: keras.Variable
     others: tuple = ()
+    idle: tuple = ()
 
     @property
     def is_transposed(self):

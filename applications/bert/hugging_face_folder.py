@@ -121,7 +121,7 @@ class Folder:
             decoder: Name of what can stand for the first of them.
         """
         for name, shape in shapes:
-            if decoder and not self.has(name):
+            if decoder and not self.has(name) and self.has(decoder):
                 name = decoder
             decoder = None
             self._check(name, shape)
@@ -149,6 +149,7 @@ class Folder:
         for name, tensor in wanted:
             copies = rest.intersection((tensor.name, *tensor.others))
             rest -= {copy for copy in copies if self.are_equal(name, copy)}
+            rest -= set(tensor.idle)
         self._check_rest(rest)
         arrays = [self._array(name) for name, _ in wanted]
         for array, (_, tensor) in zip(arrays, wanted, strict=True):

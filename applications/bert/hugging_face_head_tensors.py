@@ -78,6 +78,11 @@ def head_tensors(made, task, family, writes=False):
 def _of_head(head, task, family, writes):
     if isinstance(head, heads.MaskedLM):
         return _of_masked(head, _MASKED[family.prefix], writes)
+    if isinstance(head, heads.ReplacedTokenDetection):
+        return [
+            *layer_tensors("discriminator_predictions.dense", head.dense),
+            *layer_tensors(task.logits[family.prefix], head.logits),
+        ]
     name = (
         "qa_outputs" if isinstance(head, heads.ExtractiveQA) else "classifier"
     )
@@ -93,7 +98,8 @@ def _of_masked(head, names, writes):
     if head.tie_weights and writes:
         # Of tied ones, transformers writes the last alone.
         return [*found, Tensor(names.biases[-1], head.bias)]
-    found.append(Tensor(first, head.bias, tuple(others)))
+    idle = () if head.tie_weights else tuple(others)
+    found.append(Tensor(first, head.bias, tuple(others), idle))
     if not head.tie_weights:
         found.append(Tensor(names.decoder, head.embeddings))
         if writes:

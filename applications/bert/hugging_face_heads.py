@@ -103,6 +103,14 @@ TASKS = (
         logits=_SENTENCES,
     ),
     Task(
+        "ForPreTraining",
+        lambda num_labels: heads.ReplacedTokenDetection(),
+        ("ReplacedTokenDetection",),
+        families=("electra",),
+        logits={"electra": "discriminator_predictions.dense_prediction"},
+        is_pooled=False,
+    ),
+    Task(
         "ForSequenceClassification",
         _classifier,
         ("Classification", "Regression"),
