@@ -142,6 +142,9 @@ class TaskModel(WritingModel, SupervisedModel):
             heads = their_heads.make_heads(
                 kind, family, file.config, encoder, ties
             )
+        file.expect(
+            tensors.head_shapes(heads, kind, family, encoder.hidden_dim)
+        )
         model = cls(encoder, heads)
         file.load(model._their_tensors(kind, family, decoder))
         return model
@@ -175,7 +178,7 @@ class TaskModel(WritingModel, SupervisedModel):
         config = {
             **hugging_face_config.configuration(self.encoder, family),
             **their_heads.head_config(self.heads, kind, family),
-            **their_heads.labels(self.heads),
+            **their_heads.labels(their_heads.alone(self.heads)),
             "architectures": [their_heads.architecture(kind, family)],
         }
         hugging_face_folder.write(

@@ -84,13 +84,9 @@ class PublishedModel(Encoder):
     @classmethod
     def _fitting(cls, file, decoder, arguments, changes, pooler):
         """An encoder of the sizes of a file, with new weights."""
-        arguments = {**arguments, "pooler": pooler, **changes}
-        if not changes:
-            file.expect(
-                hugging_face.main_shapes(arguments, file.family), decoder
-            )
+        file.expect(hugging_face.main_shapes(arguments, file.family), decoder)
         with file.blames_config(changes):
-            return cls(**arguments)
+            return cls(**{**arguments, "pooler": pooler, **changes})
 
     def to_hugging_face(self, folder, model_type=None):
         """Writes `config.json` and `model.safetensors`, without a head.

@@ -59,6 +59,16 @@ _MASKED = {
 }
 
 
+def head_shapes(made, task, family, hidden_dim):
+    """Shapes of what is as large as there are labels: see `main_shapes`."""
+    numbers = [
+        getattr(head, "num_classes", None) or getattr(head, "num_tags", None)
+        for _, head in by_name(made)
+    ]
+    name = task.logits.get(family.prefix, "classifier")
+    return [(f"{name}.weight", (n, hidden_dim)) for n in numbers if n]
+
+
 def head_tensors(made, task, family, writes=False):
     """The tensors of a head, or of a dict of heads.
 

@@ -345,6 +345,12 @@ def check_heads(made, task, family, encoder):
             )
 
 
+def alone(made):
+    """The head, if it is the only one of a dict; else what was given."""
+    several = list(made.values()) if isinstance(made, dict) else []
+    return several[0] if len(several) == 1 else made
+
+
 def by_name(made):
     """Pairs of name and head; alone, a head has its own name."""
     return made.items() if isinstance(made, dict) else [(made.name, made)]

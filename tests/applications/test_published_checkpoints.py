@@ -453,6 +453,12 @@ def tiny(**changes):
         ({}, heads.ExtractiveQA, None, "BertForQuestionAnswering"),
         ({}, {"a": heads.MaskedLM}, None, "BertForMaskedLM"),
         (
+            {},
+            {"a": lambda: heads.Classification(3)},
+            None,
+            "BertForSequenceClassification",
+        ),
+        (
             {"num_segments": 0, "pooler": "relu"},
             heads.MultipleChoice,
             None,
@@ -548,6 +554,23 @@ def test_what_would_compute_otherwise_is_not_written(
     with pytest.raises(ValueError, match=message):
         model.to_hugging_face(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_decoder_needs_an_id_of_the_padding():
+    with pytest.raises(ValueError, match="needs an encoder .* pad_id=None"):
+        TaskModel(tiny(pad_id=None), heads.TransformerDecoder())
+    with pytest.raises(ValueError, match="`pad_id` must be .*first_position=2"):
+        tiny(pad_id=None, first_position=2)
+    with pytest.raises(ValueError, match="`model_type` must be one of"):
+        tiny(model_type="gpt2")
+
+
+def test_as_many_labels_as_there_are(folder_of):
+    name = "RobertaForSequenceClassification"
+    folder = folder_of(name)
+    change_config(folder, num_labels=10**10, leave_out=["id2label"])
+    with pytest.raises(ValueError, match="classifier.out_proj.weight' must h"):
+        read(name, folder)
 
 
 def test_poolers_that_no_encoder_there_has(tmp_path):
