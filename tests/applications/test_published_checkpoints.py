@@ -85,6 +85,7 @@ LEFT = {
     },
     "RobertaForTokenClassification": {
         "roberta.embeddings.position_ids": POSITIONS,
+        "roberta.embeddings.token_type_ids": 0 * POSITIONS,
         "lm_head.dense.weight": np.ones((16, 16), "float32"),
         "roberta.pooler.dense.weight": np.ones((16, 16), "float32"),
     },
@@ -186,6 +187,26 @@ def test_an_untied_decoder(name, folder_of, tmp_path):
         a, b = {"": a}, {"": b}
     for key in a:
         np.testing.assert_array_equal(a[key], b[key])
+
+
+def test_an_untied_decoder_of_the_same_numbers(folder_of):
+    """It is trained by itself; and it must be there."""
+    folder = folder_of("BertForMaskedLM", tie_word_embeddings=False)
+    decoder = "cls.predictions.decoder.weight"
+    embedding = "bert.embeddings.word_embeddings.weight"
+    change_tensors(folder, lambda t: {**t, decoder: t[embedding]})
+    model = TaskModel.from_hugging_face(folder)
+    assert not model.heads.tie_weights
+    assert_same_outputs(model, oracle("BertForMaskedLM", folder))
+    change_tensors(folder, lambda t: {k: t[k] for k in t if k != decoder})
+    with pytest.raises(ValueError, match=f"'{decoder}' is missing"):
+        TaskModel.from_hugging_face(folder)
+    change_tensors(
+        folder, lambda t: {decoder if k == embedding else k: t[k] for k in t}
+    )
+    for kind in (BERT, TaskModel):
+        with pytest.raises(ValueError, match=f"'{embedding}' is missing"):
+            kind.from_hugging_face(folder)
 
 
 @pytest.mark.parametrize("name", DECODERS)
