@@ -135,9 +135,11 @@ class TaskModel(WritingModel, SupervisedModel):
             kind = their_heads.task_of(file.config, family, task)
             arguments = hugging_face_config.arguments(file.config, family)
             ties = tensors.ties(file)
-        _, pooler = kind.pooler_of(family)
+        _, arguments["pooler"] = kind.pooler_of(family)
         decoder = tensors.decoder(family) if ties else None
-        encoder = BERT._fitting(file, decoder, arguments, changes, pooler)
+        encoder = hugging_face.make_encoder(
+            BERT, file, arguments, changes, decoder
+        )
         with file.blames_config():
             heads = their_heads.make_heads(
                 kind, family, file.config, encoder, ties

@@ -76,17 +76,13 @@ class PublishedModel(Encoder):
             arguments = hugging_face_config.arguments(file.config, family)
             ties = hugging_face_config.ties_embeddings(file.config)
         other = decoder(family) if ties else None
-        encoder = cls._fitting(file, other, arguments, changes, pooler)
+        arguments["pooler"] = pooler
+        encoder = hugging_face.make_encoder(
+            cls, file, arguments, changes, other
+        )
         read = mark if has_pooler and pooler is not None else None
         file.load(hugging_face.encoder_tensors(encoder, family, read, other))
         return encoder
-
-    @classmethod
-    def _fitting(cls, file, decoder, arguments, changes, pooler):
-        """An encoder of the sizes of a file, with new weights."""
-        file.expect(hugging_face.main_shapes(arguments, file.family), decoder)
-        with file.blames_config(changes):
-            return cls(**{**arguments, "pooler": pooler, **changes})
 
     def to_hugging_face(self, folder, model_type=None):
         """Writes `config.json` and `model.safetensors`, without a head.

@@ -110,19 +110,26 @@ def layer_tensors(name, layer):
     ]
 
 
-def main_shapes(arguments, family):
-    """Shapes of tensors that say whether sizes are those of the file.
+def make_encoder(kind, file, arguments, changes, decoder):
+    """An encoder for the tensors of a file, with new weights.
 
-    Sizes of a damaged configuration would otherwise make layers of any size
-    before the first tensor is compared.
+    Sizes are compared with the file first: those of a damaged configuration
+    would make layers of any size.
 
     Args:
-        arguments: Dict of arguments of `BERT`.
-        family: A `Family`.
-
-    Returns:
-        List of pairs of name and shape.
+        kind: `BERT`.
+        file: A `Folder`.
+        arguments: Those that its configuration comes to.
+        changes: Those that shall differ.
+        decoder: Name of what can stand for the token embedding.
     """
+    file.expect(_main_shapes(arguments, file.family), decoder)
+    with file.blames_config(changes):
+        return kind(**{**arguments, **changes})
+
+
+def _main_shapes(arguments, family):
+    """Names and shapes of tensors in which all sizes show."""
     hidden = arguments["hidden_dim"]
     embedding = arguments.get("embedding_dim") or hidden
     length = arguments["first_position"] + arguments["max_sequence_length"]

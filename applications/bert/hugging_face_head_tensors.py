@@ -60,7 +60,7 @@ _MASKED = {
 
 
 def head_shapes(made, task, family, hidden_dim):
-    """Shapes of what is as large as there are labels: see `main_shapes`."""
+    """Shapes of what is as large as there are labels."""
     numbers = [
         getattr(head, "num_classes", None) or getattr(head, "num_tags", None)
         for _, head in by_name(made)

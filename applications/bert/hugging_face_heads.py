@@ -29,13 +29,17 @@ class Task:
     Attributes:
         suffix: End of the name of its class.
         make: Number of labels to head, or to dict of heads.
-        kinds: Names of the classes of heads that it can have; of a dict of
-            heads, all of them.
+        kinds: Names of the classes of heads that it can have, or, if it
+            `is_joint`, has.
         families: Prefixes of the families that have it; empty: all.
         pooler: Name of the pooler by family, where it is part of the head,
             and its activation.
         logits: Name of the last layer by family, where it is another one.
         dropout: Where the head's dropout stands, by family.
+        head_name: Name that tells its head from others of its class.
+        num_classes: Number of classes of a `Classification`, if it is fixed.
+        is_pooled: Whether its encoder has a pooler.
+        is_joint: Whether it has several heads.
     """
 
     suffix: str
@@ -45,11 +49,29 @@ class Task:
     pooler: dict = dataclasses.field(default_factory=dict)
     logits: dict = dataclasses.field(default_factory=dict)
     dropout: dict = dataclasses.field(default_factory=dict)
+    head_name: str | None = None
+    num_classes: int | None = None
     is_pooled: bool = True
+    is_joint: bool = False
 
     def is_of(self, family):
         """Whether a family has it."""
         return not self.families or family.prefix in self.families
+
+    def fits(self, heads, checks_name=True):
+        """Whether it has such heads, a dict by name."""
+        kinds = sorted(type(head).__name__ for head in heads.values())
+        if self.is_joint:
+            right = kinds == list(self.kinds)
+        else:
+            right = len(kinds) == 1 and kinds[0] in self.kinds
+        if checks_name and self.head_name is not None:
+            right = right and self.head_name in heads
+        number = self.num_classes
+        return right and all(
+            number in (None, getattr(head, "num_classes", number))
+            for head in heads.values()
+        )
 
     def pooler_of(self, family):
         """Name and activation of the pooler, or a pair of `None`."""
@@ -94,6 +116,8 @@ TASKS = (
         families=("bert", "albert"),
         logits=_SENTENCES,
         dropout={"albert": _ALBERT},
+        num_classes=2,
+        is_joint=True,
     ),
     Task(
         "ForNextSentencePrediction",
@@ -101,6 +125,8 @@ TASKS = (
         ("Classification",),
         families=("bert",),
         logits=_SENTENCES,
+        head_name="next_sentence",
+        num_classes=2,
     ),
     Task(
         "ForPreTraining",
@@ -214,29 +240,14 @@ def task_for(made, family, suffix=None):
     Of two with a `Classification`, the one that is named "next_sentence" is
     `ForNextSentencePrediction`, where the family has it.
     """
-    several = dict(by_name(made))
-    kinds = tuple(sorted(type(head).__name__ for head in several.values()))
     for task in TASKS:
         if suffix not in (None, task.suffix) or not task.is_of(family):
             continue
-        if len(several) > 1:
-            fits = kinds == task.kinds and isinstance(made, dict)
-        else:
-            fits = kinds[0] in task.kinds and task.make is not _pretraining
-        if fits and task.make is _next_sentence and suffix is None:
-            fits = "next_sentence" in several
-        if fits and _is_of_two(several, task):
+        if task.fits(dict(by_name(made)), checks_name=suffix is None):
             return task
     raise ValueError(
         f"Hugging Face's {family.name} has no model with such heads. "
         f"Received: heads={made}, task={suffix!r}."
-    )
-
-
-def _is_of_two(several, task):
-    """Whether heads that tell next sentences do so, of two classes."""
-    return task.make not in (_pretraining, _next_sentence) or all(
-        getattr(head, "num_classes", 2) == 2 for head in several.values()
     )
 
 
