@@ -179,7 +179,9 @@ def test_an_untied_decoder(name, folder_of, tmp_path):
         theirs.get_output_embeddings().weight.numel()
     )
     model.to_hugging_face(tmp_path / "again")
-    assert_same_outputs(model, oracle(name, tmp_path / "again"))
+    theirs = oracle(name, tmp_path / "again")
+    assert theirs.config.tie_word_embeddings is False
+    assert_same_outputs(model, theirs)
     again = TaskModel.from_hugging_face(tmp_path / "again")
     inputs, _ = inputs_for(name)
     a, b = numpy(model(inputs)), numpy(again(inputs))
