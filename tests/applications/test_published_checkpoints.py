@@ -551,6 +551,16 @@ def test_the_class_follows_from_the_head(encoder, head, task, name, tmp_path):
             lambda: heads.Classification(2),
             "DistilBertForSeq.* has pooler='relu'. Received: pooler='tanh'",
         ),
+        (
+            {},
+            lambda: {"a": heads.ExtractiveQA(), "b": heads.Regression()},
+            "bert has no model with such heads",
+        ),
+        (
+            {},
+            lambda: {"a": heads.MaskedLM(), "b": heads.Classification(3)},
+            "bert has no model with such heads",
+        ),
         ({}, heads.SpanBoundary, "bert has no model with such heads"),
         ({}, heads.ReplacedTokenDetection, "bert has no model with such"),
         (
