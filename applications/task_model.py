@@ -7,10 +7,14 @@ from keras import ops
 from keras_dl.applications.bases.writing import WritingModel
 from keras_dl.applications.bert import (
     hugging_face,
+    hugging_face_config,
+    hugging_face_folder,
     hugging_face_tokenizers,
 )
+from keras_dl.applications.bert import hugging_face_head_tensors as tensors
 from keras_dl.applications.bert import hugging_face_heads as their_heads
 from keras_dl.applications.bert.bert import BERT
+from keras_dl.applications.bert.hugging_face_families import family_of
 from keras_dl.heads import Head
 from keras_dl.models import Encoder, SupervisedModel, feature_paths
 from keras_dl.models.features import embedding_paths, under
@@ -92,7 +96,7 @@ class TaskModel(WritingModel, SupervisedModel):
         self._change_as_saved()
 
     @classmethod
-    def from_hugging_face(cls, folder, **changes):
+    def from_hugging_face(cls, folder, model_type=None, task=None, **changes):
         """A model of Hugging Face with the head that it was saved with.
 
         | its class ends in           | heads                                |
@@ -100,6 +104,7 @@ class TaskModel(WritingModel, SupervisedModel):
         | `ForMaskedLM`               | `MaskedLM`                           |
         | `ForPreTraining`            | `{"masked_tokens": MaskedLM,         |
         |                             | "next_sentence": Classification}`    |
+        | `ForPreTraining` (ELECTRA)  | `ReplacedTokenDetection`             |
         | `ForNextSentencePrediction` | `Classification`                     |
         | `ForSequenceClassification` | `Classification`; with one label:    |
         |                             | `Regression`                         |
@@ -108,42 +113,61 @@ class TaskModel(WritingModel, SupervisedModel):
         | `ForQuestionAnswering`      | `ExtractiveQA`                       |
 
         Args:
-            folder: Path of a folder with `config.json` and
-                `model.safetensors`.
+            folder: Path of a folder, as for `BERT.from_hugging_face`.
+            model_type: Family, such as `"bert"`, of a configuration that does
+                not name it.
+            task: End of the name of the class to read it as, such as
+                `"ForMaskedLM"`; by default that of the configuration's
+                `architectures`.
             **changes: Arguments of the encoder that shall differ and change
                 no tensor, such as `dropout`.
 
         Returns:
-            A `TaskModel`.
+            A `TaskModel`. One warning lists the tensors that were left
+            unread: those of other heads, and buffers.
 
         Raises:
             ValueError: If the files are damaged, foreign or do not fit each
                 other. Nothing is read then.
             ImportError: If safetensors is not installed.
         """
-        file = hugging_face.Folder(folder)
-        family, task = file.family, their_heads.task_of(file.config)
-        arguments = hugging_face.arguments(file.config, family)
-        _, activation = task.pooler.get(family.name, (None, "tanh"))
-        pooler = activation if task.is_pooled else None
-        encoder = BERT(pooler=pooler, **{**arguments, **changes})
-        model = cls(encoder, task.make(their_heads.num_labels(file.config)))
-        ignored = (
-            "embeddings.position_ids",
-            f"{family.name}.{family.pooler}.",
-            *their_heads.copies(family),
+        file = hugging_face_folder.Folder(folder, model_type)
+        family = file.family
+        with file.blames_config():
+            kind = their_heads.task_of(file.config, family, task)
+            arguments = hugging_face_config.arguments(file.config, family)
+            ties = tensors.ties(file)
+        _, arguments["pooler"] = kind.pooler_of(family)
+        decoder = tensors.decoder(family) if ties else None
+        encoder = hugging_face.make_encoder(
+            BERT, file, arguments, changes, decoder
         )
-        file.load(model._their_tensors(task, family), ignored)
+        with file.blames_config():
+            heads = their_heads.make_heads(
+                kind, family, file.config, encoder, ties
+            )
+        file.expect(
+            tensors.head_shapes(heads, kind, family, encoder.hidden_dim)
+        )
+        model = cls(encoder, heads)
+        file.load(model._their_tensors(kind, family, decoder))
         return model
 
-    def to_hugging_face(self, folder, task=None, vocabulary=None):
+    def to_hugging_face(
+        self, folder, task=None, model_type=None, vocabulary=None
+    ):
         """Writes `config.json` and `model.safetensors`.
 
         Args:
             folder: Path of a folder, which is made if there is none.
-            task: End of the name of the class there, such as
-                `"ForNextSentencePrediction"`, where the head alone does not
-                say it; `"ForSequenceClassification"` is the first choice.
+            task: End of the name of the class there, where the head alone
+                does not say it. A `Classification` that is named
+                "next_sentence" is `"ForNextSentencePrediction"`, as one that
+                was read is named; all others are
+                `"ForSequenceClassification"`.
+            model_type: Family to write it as, such as `"camembert"`; by
+                default that of the encoder's `model_type`, and without one,
+                what its arguments come to.
             vocabulary: `keras_dl.text.Vocabulary`, or what
                 `keras_dl.text.as_vocabulary` takes: its files are written
                 beside the model, see `Vocabulary.to_hugging_face`.
@@ -158,23 +182,27 @@ class TaskModel(WritingModel, SupervisedModel):
                 "No model of Hugging Face is like this one, whose encoder is "
                 f"no BERT. Received: encoder={self.encoder!r}."
             )
-        family = hugging_face.family_of(self.encoder)
-        task = their_heads.task_for(self.heads, family, task)
+        family = family_of(self.encoder, model_type)
+        kind = their_heads.task_for(self.heads, family, task)
+        their_heads.check_heads(self.heads, kind, family, self.encoder)
         config = {
-            **hugging_face.configuration(self.encoder, family),
-            **their_heads.labels(self.heads),
-            "architectures": [their_heads.architecture(task, family)],
+            **hugging_face_config.configuration(self.encoder, family),
+            **their_heads.head_config(self.heads, kind, family),
+            **their_heads.labels(their_heads.alone(self.heads)),
+            "architectures": [their_heads.architecture(kind, family)],
         }
-        tensors = self._their_tensors(task, family)
         tokenizer = hugging_face_tokenizers.files(vocabulary, self.encoder)
-        hugging_face.write(folder, config, tensors)
+        found = self._their_tensors(kind, family, writes=True)
+        hugging_face_folder.write(folder, config, found)
         hugging_face_tokenizers.write(folder, tokenizer)
 
-    def _their_tensors(self, task, family):
-        pooler, _ = task.pooler.get(family.name, (None, None))
+    def _their_tensors(self, task, family, decoder=None, writes=False):
+        pooler, _ = task.pooler_of(family)
         return [
-            *hugging_face.encoder_tensors(self.encoder, family, pooler),
-            *their_heads.head_tensors(self.heads, task, family),
+            *hugging_face.encoder_tensors(
+                self.encoder, family, pooler, decoder
+            ),
+            *tensors.head_tensors(self.heads, task, family, writes),
         ]
 
     def _by_name(self):

@@ -581,7 +581,7 @@ BREAKS = [
         "strange-tensors-are-passed-over",
         "applications",
         "errors",
-        "applications/bert/hugging_face.py",
+        "applications/bert/hugging_face_folder.py",
         'raise self._error(name, "belongs to no part of this model")',
         "continue",
         EVERY,

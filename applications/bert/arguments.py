@@ -2,7 +2,13 @@
 
 import keras
 
-from keras_dl.checks import check_integer, check_per_layer, check_rate
+from keras_dl.applications.bert.hugging_face_families import FAMILIES
+from keras_dl.checks import (
+    check_choice,
+    check_integer,
+    check_per_layer,
+    check_rate,
+)
 from keras_dl.layers import EntityStream, gelu_tanh
 
 
@@ -37,11 +43,13 @@ def checked(arguments):
         ("first_position", 0),
     ):
         found[name] = check_integer(name, found[name], least)
-    for name, least, most in (
-        ("num_distinct_layers", 1, found["num_layers"]),
-        ("pad_id", 0, found["vocabulary_size"] - 1),
-    ):
-        found[name] = check_integer(name, found[name], least, most)
+    distinct, layers = found["num_distinct_layers"], found["num_layers"]
+    found["num_distinct_layers"] = check_integer(
+        "num_distinct_layers", distinct, 1, layers
+    )
+    found["pad_id"] = _pad_id(found)
+    if found["model_type"] is not None:
+        check_choice("model_type", found["model_type"], FAMILIES)
     for name in ("num_heads", "intermediate_dim"):
         number = found["num_distinct_layers"]
         found[name] = check_per_layer(name, found[name], number)
@@ -51,6 +59,19 @@ def checked(arguments):
     found["activation"] = _activation(found["activation"])
     _check_stream(found["entity_stream"], found)
     return found
+
+
+def _pad_id(found):
+    if found["pad_id"] is not None:
+        most = found["vocabulary_size"] - 1
+        return check_integer("pad_id", found["pad_id"], 0, most)
+    if found["first_position"]:
+        raise ValueError(
+            "`pad_id` must be an integer if `first_position` is not 0: "
+            "positions count what is no padding. Received: pad_id=None, "
+            f"first_position={found['first_position']}."
+        )
+    return None
 
 
 def _check_heads(found):

@@ -34,9 +34,11 @@ class BERT(PublishedModel):
     | model      | differs in                                                |
     |------------|-----------------------------------------------------------|
     | BERT       |                                                           |
-    | RoBERTa    | `num_segments=1`, `pad_id=1`, `first_position=2`          |
+    | RoBERTa    | `num_segments=1`, `pad_id=1`, `first_position=2`; so do   |
+    |            | XLM-RoBERTa and CamemBERT                                 |
     | ALBERT     | `embedding_dim=128`, `num_distinct_layers=1`, `gelu_tanh` |
     | DistilBERT | half the layers, `num_segments=0`, `pooler=None`          |
+    | ELECTRA    | `embedding_dim=128`, `pooler=None`                        |
     | TinyBERT   | 4 layers of 312, or 6 of 768                              |
     | UniLM      | `num_segments=6`, and the input `"attention_pattern"`     |
     | ERNIE      | `entity_stream`, and the input `"entity_ids"` (Zhang)     |
@@ -83,7 +85,8 @@ class BERT(PublishedModel):
             default.
         activation: Activation of the feed-forward networks: `"gelu"` (exact),
             `"gelu_tanh"`, or any of Keras.
-        pad_id: Id of the padding.
+        pad_id: Id of the padding; `None`: all tokens are real, but for those
+            that a `"padding_mask"` hides.
         first_position: Position of the first token. If it is not 0, positions
             count real tokens alone, as RoBERTa's do.
         layer_norm_epsilon: Added to the variances.
@@ -93,6 +96,9 @@ class BERT(PublishedModel):
             blocks read beside the tokens.
         head_dim: Size of each head; `hidden_dim / num_heads` by default, and
             needed if `num_heads` is a list.
+        model_type: Name of the published family that `to_hugging_face` writes
+            it as, such as `"camembert"`; by default what the other arguments
+            come to. One that was read has its own.
         **kwargs: Arguments of `keras.Model`.
 
     Call arguments:
@@ -152,6 +158,7 @@ class BERT(PublishedModel):
         initializer_range=0.02,
         entity_stream=None,
         head_dim=None,
+        model_type=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -175,6 +182,7 @@ class BERT(PublishedModel):
             "initializer_range": initializer_range,
             "entity_stream": entity_stream,
             "head_dim": head_dim,
+            "model_type": model_type,
         }
         self._arguments = tuple(arguments)
         for name, value in bert_arguments.checked(arguments).items():

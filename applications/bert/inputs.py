@@ -23,9 +23,11 @@ _SEQ2SEQ = ATTENTION_PATTERNS.index("seq2seq")
 def read(encoder, inputs):
     """The inputs as a dict, of names that there are, with the mask."""
     inputs = _named(encoder, inputs)
-    real = inputs.get("padding_mask")
-    if real is None:
-        real = ops.not_equal(inputs["token_ids"], encoder.pad_id)
+    ids, real = inputs["token_ids"], inputs.get("padding_mask")
+    if real is None and encoder.pad_id is None:
+        real = ops.ones_like(ids)
+    elif real is None:
+        real = ops.not_equal(ids, encoder.pad_id)
     return {**inputs, "padding_mask": ops.cast(real, "bool")}
 
 

@@ -7,6 +7,7 @@ from keras_dl.heads.head import Head
 from keras_dl.heads.masked_lm import MaskedLM
 from keras_dl.heads.multiple_choice import MultipleChoice
 from keras_dl.heads.regression import Regression
+from keras_dl.heads.replaced_token_detection import ReplacedTokenDetection
 from keras_dl.heads.span_boundary import SpanBoundary
 from keras_dl.heads.token_classification import TokenClassification
 from keras_dl.heads.transformer_decoder import TransformerDecoder
@@ -19,6 +20,7 @@ __all__ = [
     "MaskedLM",
     "MultipleChoice",
     "Regression",
+    "ReplacedTokenDetection",
     "SpanBoundary",
     "TokenClassification",
     "TransformerDecoder",

@@ -11,7 +11,7 @@ class MaskedLM(TiedHead):
 
         logits_t = E norm(activation(W h_t + c)) + b
 
-    `E` is the encoder's token embedding.
+    `E` is the encoder's token embedding, or a matrix of the head's own.
 
     **Shapes.** With the input `"masked_positions"`, `(batch, masked)`, logits
     of these positions alone, `(batch, masked, vocabulary_size)`; else of all.
@@ -21,6 +21,10 @@ class MaskedLM(TiedHead):
     **Loss, metrics.** Crossentropy and accuracy of the masked tokens.
 
     Args:
+        tie_weights: Whether `E` is the encoder's token embedding. Otherwise
+            it is a new matrix of that shape, as in published models with
+            `tie_word_embeddings: false`.
+        activation: Activation of the dense layer; the encoder's by default.
         **kwargs: Arguments of `keras.Layer`.
 
     Example:
@@ -41,14 +45,44 @@ class MaskedLM(TiedHead):
     inputs = ("masked_positions",)
     optional = position_inputs = inputs
 
+    def __init__(self, tie_weights=True, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.tie_weights = bool(tie_weights)
+        self.activation = activation
+        if activation is not None:
+            self.activation = keras.activations.get(activation)
+
     def attach(self, encoder):
         self.dense, self.norm = self._dense_and_norm(
-            encoder, encoder.hidden_dim, encoder.embedding_dim, "dense"
+            encoder,
+            encoder.hidden_dim,
+            encoder.embedding_dim,
+            "dense",
+            self.activation,
         )
         super().attach(encoder)
+        if not self.tie_weights:
+            self.embeddings = self.add_weight(
+                shape=(encoder.vocabulary_size, encoder.embedding_dim),
+                initializer=encoder.initializer(),
+                name="embeddings",
+            )
 
     def call(self, outputs, inputs, encoder, training=None):
         x = outputs["sequence_output"]
         if "masked_positions" in inputs:
             x = gathered(x, inputs["masked_positions"])
-        return self._logits(self.norm(self.dense(x)), encoder)
+        x = self.norm(self.dense(x))
+        if self.tie_weights:
+            return self._logits(x, encoder)
+        return self._linear(x, self.embeddings)
+
+    def get_config(self):
+        activation = self.activation
+        if activation is not None:
+            activation = keras.activations.serialize(activation)
+        return {
+            **super().get_config(),
+            "tie_weights": self.tie_weights,
+            "activation": activation,
+        }

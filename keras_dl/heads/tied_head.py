@@ -19,13 +19,13 @@ class TiedHead(Head):
         )
         self.built = True
 
-    def _dense_and_norm(self, encoder, size, units, name):
+    def _dense_and_norm(self, encoder, size, units, name, activation=None):
         dense = self._dense(
             encoder,
             size,
             units,
             name,
-            activation=encoder.activation,
+            activation=activation or encoder.activation,
             dtype=self.dtype_policy,
         )
         return dense, self._norm(encoder, units, f"{name}_norm")
@@ -40,15 +40,18 @@ class TiedHead(Head):
         return norm
 
     def _logits(self, x, encoder):
-        embedding, bias = encoder.token_embedding, ops.cast(self.bias, x.dtype)
+        embedding = encoder.token_embedding
         if embedding.quantization_mode:
             # Only the layer knows what its numbers mean. Called in full it
             # would warn of the mask that `x` may carry.
             x = ops.cast(x, embedding.compute_dtype)
             logits = embedding.quantized_call(x, reverse=True)
             return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
-        tied = ops.cast(embedding.embeddings, x.dtype)
-        logits = backend.linear(x, ops.transpose(tied), bias)
+        return self._linear(x, embedding.embeddings)
+
+    def _linear(self, x, embeddings):
+        matrix = ops.transpose(ops.cast(embeddings, x.dtype))
+        logits = backend.linear(x, matrix, ops.cast(self.bias, x.dtype))
         return ops.cast(logits, "float32")
 
     def default_loss(self):

@@ -117,6 +117,11 @@ class TransformerDecoder(TiedHead):
     def attach(self, encoder):
         check_integer("start_id", self.start_id, 0, encoder.vocabulary_size - 1)
         self.pad_id = encoder.pad_id
+        if self.pad_id is None:
+            raise ValueError(
+                "TransformerDecoder needs an encoder with an id of the "
+                f"padding. Received: {encoder.name!r}, with pad_id=None."
+            )
         size, dim = encoder.embedding_dim, encoder.hidden_dim
         self.positions = self._positions(encoder)
         self.positions.build((None, None, size))

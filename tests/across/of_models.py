@@ -137,6 +137,11 @@ def token_classification():
     return task(heads.TokenClassification(3, 0.0), TAGS)
 
 
+@covers(heads.ReplacedTokenDetection)
+def replaced_token_detection():
+    return task(heads.ReplacedTokenDetection(), np.minimum(TAGS, 1))
+
+
 @covers(heads.ExtractiveQA)
 def extractive_qa():
     first = np.argmax(IDS, 1)
@@ -151,6 +156,12 @@ HIDDEN[:, 2] = -1
 @covers(heads.MaskedLM)
 def masked_lm():
     return task(heads.MaskedLM(), HIDDEN, masked_positions=MASKED)
+
+
+@covers(heads.MaskedLM)
+def untied_masked_lm():
+    head = heads.MaskedLM(tie_weights=False, activation="relu")
+    return task(head, HIDDEN, masked_positions=MASKED)
 
 
 @covers(heads.SpanBoundary)

@@ -119,6 +119,7 @@ CASES = {
         "initializer_range": 0.1,
         "entity_stream": None,  # Needs blocks of their own.
         "head_dim": 4,
+        "model_type": "albert",
     },
 }
 

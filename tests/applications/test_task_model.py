@@ -74,6 +74,18 @@ CASES = {
         MASKED_TARGETS,
         (32, 3, 20),
     ),
+    "untied": (
+        lambda: heads.MaskedLM(tie_weights=False, activation="tanh"),
+        {"token_ids": IDS},
+        np.where(IDS > 4, IDS, -1),
+        (32, 6, 20),
+    ),
+    "replaced": (
+        heads.ReplacedTokenDetection,
+        {"token_ids": IDS},
+        np.minimum(TAGS, 1),
+        (32, 6, 2),
+    ),
     "boundaries": (
         heads.SpanBoundary,
         {"token_ids": IDS, **BOUNDARIES},

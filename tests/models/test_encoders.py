@@ -53,6 +53,13 @@ HEADS = {
         np.where(IDS == 0, -1, IDS % 4),
         (2, TIME, 4),
     ),
+    "replaced": (
+        heads.ReplacedTokenDetection,
+        (),
+        {},
+        np.where(IDS == 0, -1, IDS % 2),
+        (2, TIME, 2),
+    ),
     "spans": (heads.ExtractiveQA, (), {}, [[1, 2], [0, 3]], (2, 2, TIME)),
     "masked": (
         heads.MaskedLM,
@@ -106,7 +113,7 @@ def test_a_head_on_an_encoder(encoder, head):
     told = {"padding_mask": x["token_ids"] != 0}
     a = array(model({**x, **told}))
     b = array(model({**x, **told, "token_ids": other}))
-    if head == "tags":
+    if head in ("tags", "replaced"):
         a, b = a[IDS != 0], b[IDS != 0]
     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
     model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
