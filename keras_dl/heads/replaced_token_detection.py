@@ -6,6 +6,7 @@ from keras import ops
 from keras_dl.heads.head import NO_TARGET, Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
+from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -16,8 +17,8 @@ class ReplacedTokenDetection(Head):
 
     **Shapes.** To logits `(batch, time, 2)`, of tokens that are the text's
     own, which are 0, and of those that were replaced: their softmax is the
-    sigmoid of the second. Targets are 0 and 1, `(batch, time)`, -1 where there
-    is no target, as for padding.
+    sigmoid of the second. Targets are 0 and 1, `(batch, time)`, -1 or -100
+    where there is no target, as for padding.
 
     **Predictions.** Probabilities of both.
 
@@ -65,3 +66,6 @@ class ReplacedTokenDetection(Head):
 
     def default_metrics(self):
         return [TokenAccuracy(NO_TARGET, name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        check_classes(name, y, 2, sample_weight, NO_TARGET)
