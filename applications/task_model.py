@@ -97,8 +97,10 @@ class TaskModel(WritingModel, SupervisedModel):
         | `ForPreTraining`            | `{"masked_tokens": MaskedLM,         |
         |                             | "next_sentence": Classification}`    |
         | `ForNextSentencePrediction` | `Classification`                     |
-        | `ForSequenceClassification` | `Classification`; with one label:    |
-        |                             | `Regression`                         |
+        | `ForSequenceClassification` | by `problem_type`: `Classification`, |
+        |                             | `MultilabelClassification` or        |
+        |                             | `Regression`; without it, with one   |
+        |                             | label: `Regression`                  |
         | `ForMultipleChoice`         | `MultipleChoice`                     |
         | `ForTokenClassification`    | `TokenClassification`                |
         | `ForQuestionAnswering`      | `ExtractiveQA`                       |
@@ -123,7 +125,7 @@ class TaskModel(WritingModel, SupervisedModel):
         _, activation = task.pooler.get(family.name, (None, "tanh"))
         pooler = activation if task.is_pooled else None
         encoder = BERT(pooler=pooler, **{**arguments, **changes})
-        model = cls(encoder, task.make(their_heads.num_labels(file.config)))
+        model = cls(encoder, task.make(file.config))
         ignored = (
             "embeddings.position_ids",
             f"{family.name}.{family.pooler}.",
@@ -166,6 +168,15 @@ class TaskModel(WritingModel, SupervisedModel):
             *hugging_face.encoder_tensors(self.encoder, family, pooler),
             *their_heads.head_tensors(self.heads, task, family),
         ]
+
+    @property
+    def label_names(self):
+        """The names of the head's labels by their indices, a tuple.
+
+        `None` where there are none, or they are unknown; of several heads a
+        dict.
+        """
+        return self._of_heads(lambda head: head.label_names)
 
     def _by_name(self):
         several = isinstance(self.heads, dict)

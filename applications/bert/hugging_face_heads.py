@@ -3,6 +3,7 @@
 import dataclasses
 
 from keras_dl import heads
+from keras_dl.applications.bert import hugging_face_labels
 from keras_dl.applications.bert.hugging_face import (
     CLASSES,
     Tensor,
@@ -48,7 +49,8 @@ class Task:
 
     Attributes:
         suffix: End of the name of its class.
-        make: Number of labels to head, or to dict of heads.
+        make: Configuration, of which it reads the labels, to head, or to dict
+            of heads.
         pooler: Name of the pooler by family, where it is part of the head,
             and its activation.
         logits: Name of the last layer by family, where it is another one.
@@ -61,13 +63,7 @@ class Task:
     is_pooled: bool = True
 
 
-def _classifier(num_labels):
-    if num_labels == 1:
-        return heads.Regression()
-    return heads.Classification(num_labels)
-
-
-def _pretraining(num_labels):
+def _pretraining(config):
     return {
         "masked_tokens": heads.MaskedLM(),
         "next_sentence": heads.Classification(2, dropout=0.0),
@@ -76,28 +72,30 @@ def _pretraining(num_labels):
 
 _PRE_CLASSIFIER = {"distilbert": ("pre_classifier", "relu")}
 TASKS = (
-    Task("ForMaskedLM", lambda num_labels: heads.MaskedLM(), is_pooled=False),
+    Task("ForMaskedLM", lambda config: heads.MaskedLM(), is_pooled=False),
     Task("ForPreTraining", _pretraining, logits=_SENTENCES),
     Task(
         "ForSequenceClassification",
-        _classifier,
+        hugging_face_labels.classifier,
         pooler={**_PRE_CLASSIFIER, "roberta": ("classifier.dense", "tanh")},
         logits={"roberta": "classifier.out_proj"},
     ),
     Task(
         "ForMultipleChoice",
-        lambda num_labels: heads.MultipleChoice(),
+        lambda config: heads.MultipleChoice(),
         pooler=_PRE_CLASSIFIER,
     ),
-    Task("ForTokenClassification", heads.TokenClassification, is_pooled=False),
+    Task(
+        "ForTokenClassification", hugging_face_labels.tagger, is_pooled=False
+    ),
     Task(
         "ForQuestionAnswering",
-        lambda num_labels: heads.ExtractiveQA(),
+        lambda config: heads.ExtractiveQA(),
         is_pooled=False,
     ),
     Task(
         "ForNextSentencePrediction",
-        lambda num_labels: heads.Classification(2, dropout=0.0),
+        lambda config: heads.Classification(2, dropout=0.0),
         logits=_SENTENCES,
     ),
 )
@@ -125,7 +123,7 @@ def task_for(made, family, suffix=None):
             known = True
         else:
             known = family.name in task.logits
-        if known and _kinds(task.make(_num_labels(made))) == _kinds(made):
+        if known and _kinds(task.make(labels(made))) == _kinds(made):
             return task
     raise ValueError(
         f"Hugging Face's {family.name} has no model with such heads. "
@@ -138,25 +136,9 @@ def architecture(task, family):
     return CLASSES[family.name] + task.suffix
 
 
-def num_labels(config):
-    """How many labels a configuration has."""
-    labels = config.get("id2label")
-    return len(labels) if labels else int(config.get("num_labels", 2))
-
-
 def labels(made):
     """What a configuration says of the labels of a head."""
-    kinds = heads.Classification, heads.Regression, heads.TokenClassification
-    if not isinstance(made, kinds):
-        return {}
-    names = {i: f"LABEL_{i}" for i in range(_num_labels(made))}
-    config = {
-        "id2label": {str(i): name for i, name in names.items()},
-        "label2id": {name: i for i, name in names.items()},
-    }
-    if isinstance(made, heads.Regression):
-        config["problem_type"] = "regression"
-    return config
+    return hugging_face_labels.written(made)
 
 
 def head_tensors(made, task, family):
@@ -182,10 +164,6 @@ def _of_head(head, task, family):
 def copies(family):
     """Prefixes of tensors that repeat others: tied weights."""
     return (_MASKED[family.name][3],)
-
-
-def _num_labels(made):
-    return getattr(made, "num_classes", None) or getattr(made, "num_tags", 1)
 
 
 def _kinds(made):

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.checks import check_rate
+from keras_dl.checks import check_label_names, check_rate
 from keras_dl.layers import Dense
 
 NO_TARGET = -1  # Where a token has no target.
@@ -27,6 +27,9 @@ class Head(keras.Layer):
 
     **Loss.** A mean over what counts in the batch, from logits.
 
+    **Labels.** A head whose outputs have names calls `_set_labels`; then
+    `label_names` may be set, too, where a file does not say them.
+
     Args:
         **kwargs: Arguments of `keras.Layer`.
 
@@ -47,6 +50,26 @@ class Head(keras.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True  # Each reads the mask in its own way.
+        self._num_labels, self._label_names = 0, None
+
+    @property
+    def num_labels(self):
+        """Number of labels, of a head whose outputs are those of labels."""
+        return self._num_labels
+
+    @property
+    def label_names(self):
+        """Names of the labels by their indices; `None` where unknown."""
+        return self._label_names
+
+    @label_names.setter
+    def label_names(self, names):
+        self._label_names = check_label_names(
+            "label_names", names, self._num_labels
+        )
+
+    def _set_labels(self, number, names):
+        self._num_labels, self.label_names = number, names
 
     def compute_mask(self, inputs, mask=None):
         return None

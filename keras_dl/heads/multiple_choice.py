@@ -4,6 +4,8 @@ import keras
 from keras import ops
 
 from keras_dl.heads.head import PooledHead
+from keras_dl.losses import LabelSmoothedCrossentropy
+from keras_dl.metrics import TokenAccuracy
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -15,7 +17,7 @@ class MultipleChoice(PooledHead):
     Each choice is a text of its own: the question with that answer.
 
     **Shapes.** Ids `(batch, choices, time)` to logits `(batch, choices)`;
-    targets are the right choices, `(batch,)`.
+    targets are the right choices, `(batch,)`, or one-hot.
 
     **Predictions.** Probabilities.
 
@@ -51,10 +53,10 @@ class MultipleChoice(PooledHead):
         return ops.reshape(scores, (-1, choices))
 
     def default_loss(self):
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return LabelSmoothedCrossentropy()
 
     def predictions(self, outputs):
         return ops.softmax(outputs)
 
     def default_metrics(self):
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        return [TokenAccuracy(name="accuracy")]

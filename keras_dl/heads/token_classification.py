@@ -18,6 +18,7 @@ class TokenClassification(Head):
     **Shapes.** To logits `(batch, time, num_tags)`; targets are tag indices,
     `(batch, time)`, -1 where there is no target: padding, special tokens, and
     all but the first piece of a word. `keras_dl.text.TaggedWords` makes them.
+    One-hot targets have the shape of the logits, all 0 where there is none.
 
     **Predictions.** Probabilities of each token's tags.
 
@@ -27,6 +28,8 @@ class TokenClassification(Head):
     Args:
         num_tags: Number of tags.
         dropout: Share of the outputs of the encoder to drop.
+        label_names: Names of the tags by their indices, such as the
+            `tag_names` of `keras_dl.text.TaggedWords`, or `None`.
         **kwargs: Arguments of `keras.Layer`.
 
     Raises:
@@ -43,9 +46,10 @@ class TokenClassification(Head):
         Devlin et al., "BERT", 2019, on CoNLL-2003.
     """
 
-    def __init__(self, num_tags, dropout=0.1, **kwargs):
+    def __init__(self, num_tags, dropout=0.1, label_names=None, **kwargs):
         super().__init__(**kwargs)
-        self.num_tags = check_integer("num_tags", num_tags, 2)
+        self.num_tags = check_integer("num_tags", num_tags, 1)
+        self._set_labels(self.num_tags, label_names)
         self.dropout = check_rate("dropout", dropout)
         self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
@@ -67,6 +71,8 @@ class TokenClassification(Head):
         return LabelSmoothedCrossentropy(ignore_class=NO_TARGET)
 
     def predictions(self, outputs):
+        if self.num_tags == 1:  # Of which Keras warns.
+            return ops.ones_like(outputs)
         return ops.softmax(outputs)
 
     def default_metrics(self):
@@ -77,4 +83,5 @@ class TokenClassification(Head):
             **super().get_config(),
             "num_tags": self.num_tags,
             "dropout": self.dropout,
+            "label_names": self.label_names,
         }

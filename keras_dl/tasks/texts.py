@@ -106,6 +106,7 @@ class TextSplit(_RowSplit):
         """The head that the task needs."""
         if task.kind == "regression":
             return Regression(**kwargs)
+        kwargs = {"label_names": task.labels, **kwargs}
         return Classification(len(task.labels), **kwargs)
 
     def _in_order(self, found, batches):

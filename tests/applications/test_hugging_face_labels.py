@@ -1,0 +1,287 @@
+"""Labels of Hugging Face's folders: read, shown, kept and written.
+
+The oracle is transformers, with random weights: its configuration, and its
+loss of the same logits and targets.
+"""
+
+import json
+import re
+
+import keras
+import numpy as np
+import pytest
+import torch
+import transformers
+from keras import ops
+
+from keras_dl import heads
+from keras_dl.applications import BERT, TaskModel
+
+SIZES = {
+    "vocab_size": 20,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 8,
+    "max_position_embeddings": 12,
+}
+IDS = np.random.RandomState(0).randint(3, 20, size=(4, 6)).astype("int32")
+NAMES = {0: "joy", 1: "anger", 2: "Überraschung"}
+REGRESSION = "regression"
+SINGLE = "single_label_classification"
+MULTI = "multi_label_classification"
+
+
+def random_model(name, **changes):
+    """A model of transformers with large random weights, for evaluation."""
+    torch.manual_seed(0)
+    config = transformers.BertConfig(**SIZES, **changes)
+    model = getattr(transformers, name)(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+def folder_of(tmp_path, name="BertForSequenceClassification", **changes):
+    """A folder as transformers writes it, and the model."""
+    model = random_model(name, **changes)
+    model.save_pretrained(tmp_path)
+    return model
+
+
+def configured(tmp_path, **changes):
+    """Changes config.json by hand; `...` leaves a key out."""
+    path = tmp_path / "config.json"
+    config = {**json.loads(path.read_text()), **changes}
+    config = {key: value for key, value in config.items() if value is not ...}
+    path.write_text(json.dumps(config))
+
+
+def losses(theirs, ours, targets):
+    """The losses of both, of the same ids and targets."""
+    ids, targets = torch.tensor(IDS.astype("int64")), np.asarray(targets)
+    kind = torch.float32 if targets.dtype.kind == "f" else torch.int64
+    with torch.no_grad():
+        their_loss = theirs(ids, labels=torch.tensor(targets, dtype=kind)).loss
+    ours.compile("sgd")
+    logs = ours.evaluate(IDS, targets, verbose=0, return_dict=True)
+    return logs["loss"], float(their_loss)
+
+
+MULTI_HOT = np.array([[1, 0, 1], [0, 0, 0], [1, 1, 1], [0, 1, 0]], "float32")
+NUMBERS = np.array([[0.5, 1, 2], [3, -1, 0], [0, 0, 0.1], [1, 1, 1]], "float32")
+CASES = {
+    "single": (3, SINGLE, [0, 2, 1, 1], heads.Classification),
+    "single, by the targets": (3, None, [0, 2, 1, 1], heads.Classification),
+    "multi": (3, MULTI, MULTI_HOT, heads.MultilabelClassification),
+    "multi of one": (
+        1,
+        MULTI,
+        MULTI_HOT[:, :1],
+        heads.MultilabelClassification,
+    ),
+    "regression": (1, REGRESSION, NUMBERS[:, 0], heads.Regression),
+    "regression, by the number": (1, None, NUMBERS[:, 0], heads.Regression),
+    "several numbers": (3, REGRESSION, NUMBERS, heads.Regression),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_problem_types(case, tmp_path):
+    """The head, and its loss, are those of transformers."""
+    number, problem, targets, kind = CASES[case]
+    theirs = folder_of(tmp_path, num_labels=number, problem_type=problem)
+    ours = TaskModel.from_hugging_face(tmp_path)
+    assert type(ours.heads) is kind and ours.label_names is None
+    mine, other = losses(theirs, ours, targets)
+    np.testing.assert_allclose(mine, other, atol=1e-5)
+    ours.to_hugging_face(tmp_path / "again")
+    again = transformers.AutoModelForSequenceClassification.from_pretrained(
+        tmp_path / "again"
+    )
+    assert again.config.id2label == theirs.config.id2label
+    assert again.config.label2id == theirs.config.label2id
+    # As its own loss has set it, where the file did not.
+    assert again.config.problem_type == theirs.config.problem_type
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_tagger(number, tmp_path):
+    name = "BertForTokenClassification"
+    names = {i: NAMES[i] for i in range(number)}
+    theirs = folder_of(tmp_path, name, id2label=names)
+    ours = TaskModel.from_hugging_face(tmp_path)
+    assert ours.label_names == tuple(names.values())
+    assert ours.heads.num_tags == number
+    tags = IDS % number
+    mine, other = losses(theirs, ours, tags)
+    np.testing.assert_allclose(mine, other, atol=1e-5)
+    found = ours.predict(IDS, verbose=0)
+    logits = theirs(torch.tensor(IDS.astype("int64"))).logits
+    np.testing.assert_allclose(
+        found, logits.softmax(-1).detach().numpy(), atol=1e-5
+    )
+    ours.to_hugging_face(tmp_path / "again")
+    again = type(theirs).from_pretrained(tmp_path / "again")
+    assert again.config.id2label == names
+
+
+def test_names_travel(tmp_path):
+    """From the folder to the model, `.keras` and another folder."""
+    theirs = folder_of(
+        tmp_path, id2label=NAMES, label2id={n: i for i, n in NAMES.items()}
+    )
+    model = TaskModel.from_hugging_face(tmp_path)
+    assert model.label_names == tuple(NAMES.values())
+    model.save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    assert model.label_names == tuple(NAMES.values())
+    model.to_hugging_face(tmp_path / "again")
+    config = json.loads((tmp_path / "again/config.json").read_text())
+    assert config["id2label"] == {str(i): n for i, n in NAMES.items()}
+    again = type(theirs).from_pretrained(tmp_path / "again")
+    assert again.config.id2label == NAMES
+    assert again.config.label2id == theirs.config.label2id
+
+
+def test_twelve_labels_in_any_order(tmp_path):
+    """Keys are numbers, not strings: 10 comes after 9."""
+    names = {i: f"class {chr(122 - i)}" for i in range(12)}
+    folder_of(tmp_path, id2label=names)
+    shuffled = sorted((str(i), name) for i, name in names.items())
+    assert [key for key, _ in shuffled][1:4] == ["1", "10", "11"]
+    configured(tmp_path, id2label=dict(shuffled), label2id=...)
+    model = TaskModel.from_hugging_face(tmp_path)
+    assert model.label_names == tuple(names.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"id2label": ..., "label2id": ...}, None),
+        ({"id2label": None, "label2id": None, "num_labels": 2}, None),
+        ({"id2label": {"0": 7, "1": 8}, "label2id": ...}, ("7", "8")),
+        (
+            {"id2label": {"1": "b", "0": "a"}, "label2id": {"a": "0", "b": 1}},
+            ("a", "b"),
+        ),
+        ({"num_labels": 2}, ("no", "yes")),
+    ],
+    ids=str,
+)
+def test_configurations_as_people_publish_them(changes, expected, tmp_path):
+    folder_of(tmp_path, id2label={0: "no", 1: "yes"})
+    configured(tmp_path, label2id={"no": 0, "yes": 1})
+    configured(tmp_path, **changes)
+    theirs = transformers.BertForSequenceClassification.from_pretrained(
+        tmp_path
+    )
+    model = TaskModel.from_hugging_face(tmp_path)
+    assert model.label_names == expected
+    assert theirs.config.num_labels == model.heads.num_classes
+    if expected is not None:
+        found = {i: str(n) for i, n in theirs.config.id2label.items()}
+        assert found == dict(enumerate(expected))
+
+
+@pytest.mark.parametrize(
+    "label2id",
+    [{"a": 0, "b": 1}, {"yes": 0, "no": 1}, {"no": 0}, ["no"], {"no": None}],
+    ids=str,
+)
+def test_label2id_that_contradicts_is_not_read(label2id, tmp_path):
+    folder_of(tmp_path, id2label={0: "no", 1: "yes"})
+    configured(tmp_path, label2id=label2id)
+    with pytest.warns(UserWarning, match="`label2id` in config.json contra"):
+        model = TaskModel.from_hugging_face(tmp_path)
+    assert model.label_names == ("no", "yes")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"id2label": {"0": "a", "2": "b"}}, "without a gap"),
+        ({"id2label": {"1": "a", "2": "b"}}, "without a gap"),
+        ({"id2label": {"0": "a", "00": "b"}}, "without a gap"),
+        ({"id2label": {"0": "a", "1": "a"}}, "a different name to each id"),
+        ({"id2label": {"0": 1, "1": "1"}}, "a different name to each id"),
+        ({"id2label": {"zero": "a", "1": "b"}}, "`id2label` in config.json"),
+        ({"id2label": {"0": "a", "1": None}}, "`id2label` in config.json"),
+        ({"id2label": {}}, r"Received: id2label=\{\}"),
+        ({"id2label": ["a", "b"]}, r"Received: id2label=\['a', 'b'\]"),
+        ({"num_labels": 3}, "`num_labels` in config.json must be the number"),
+        ({"id2label": ..., "num_labels": "2"}, "num_labels in config.json"),
+        ({"id2label": ..., "num_labels": 3}, "must have the shape"),
+        ({"problem_type": "multi"}, "`problem_type` in config.json .*'multi'"),
+        (
+            {"id2label": {"0": "a"}, "problem_type": SINGLE},
+            "`problem_type` in config.json .* one label",
+        ),
+    ],
+    ids=str,
+)
+def test_configurations_that_contradict_themselves(changes, message, tmp_path):
+    folder_of(tmp_path, id2label={0: "no", 1: "yes"})
+    configured(tmp_path, label2id=..., **changes)
+    with pytest.raises(ValueError, match=message):
+        TaskModel.from_hugging_face(tmp_path)
+
+
+def test_labels_of_what_has_none_are_not_read(tmp_path):
+    """A masked language model has no labels, whatever is written there."""
+    folder_of(tmp_path, "BertForMaskedLM")
+    configured(tmp_path, id2label={"0": "a", "7": "b"}, problem_type="x")
+    model = TaskModel.from_hugging_face(tmp_path)
+    assert model.label_names is None
+
+
+def small_encoder():
+    return BERT(20, 1, 8, 2, 8, max_sequence_length=12)
+
+
+def test_names_may_be_set_later(tmp_path):
+    model = TaskModel(small_encoder(), heads.Classification(2))
+    assert model.label_names is None
+    model.heads.label_names = ["no", "yes"]
+    assert model.label_names == ("no", "yes")
+    model.to_hugging_face(tmp_path)
+    again = TaskModel.from_hugging_face(tmp_path)
+    assert again.label_names == ("no", "yes")
+    for names in (["no"], ["no", "no"], [0, 1], "ab"):
+        message = f"`label_names` .* 2 different.*{re.escape(repr(names))}"
+        with pytest.raises(ValueError, match=message):
+            model.heads.label_names = names
+    with pytest.raises(ValueError, match="`label_names` must be None"):
+        heads.MultipleChoice().label_names = ["a", "b"]
+
+
+def test_names_of_several_heads():
+    model = TaskModel(
+        small_encoder(),
+        {
+            "kind": heads.Classification(2, label_names=["no", "yes"]),
+            "size": heads.Regression(),
+            "words": heads.MaskedLM(),
+        },
+    )
+    expected = {"kind": ("no", "yes"), "size": None, "words": None}
+    assert model.label_names == expected
+
+
+def test_predictions_of_a_multilabel_model(tmp_path):
+    theirs = folder_of(tmp_path, num_labels=3, problem_type=MULTI)
+    ours = TaskModel.from_hugging_face(tmp_path)
+    logits = theirs(torch.tensor(IDS.astype("int64"))).logits
+    found = ours.predict(IDS, verbose=0)
+    np.testing.assert_allclose(
+        found, logits.sigmoid().detach().numpy(), atol=1e-5
+    )
+    ours.compile("sgd")
+    logs = ours.evaluate(IDS, MULTI_HOT, verbose=0, return_dict=True)
+    chosen = found > 0.5
+    right = (chosen == MULTI_HOT).mean()
+    both = (chosen * MULTI_HOT).sum()
+    f1 = 2 * both / (chosen.sum() + MULTI_HOT.sum())
+    np.testing.assert_allclose(logs["accuracy"], right, atol=1e-6)
+    np.testing.assert_allclose(logs["f1"], f1, atol=1e-6)
+    assert ops.shape(ours(IDS)) == (4, 3)
