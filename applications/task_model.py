@@ -248,6 +248,10 @@ class TaskModel(WritingModel, SupervisedModel):
             for name, head in self.heads.items()
         }
 
+    def target_kind(self):
+        """What the heads' targets are."""
+        return self._of_heads(lambda head: head.target_kind())
+
     def check_loss(self, loss):
         losses = loss if isinstance(loss, dict) else {"": loss}
         for name, head in self._by_name().items():

@@ -87,7 +87,7 @@ def token_weights(y_true, y_pred, sample_weight=None, ignore_class=None):
         real = ops.not_equal(y_true, ignore_class)
         weights = weights * ops.cast(real, "float32")
     if sample_weight is not None:
-        given = _like_rank(sample_weight, y_true)
+        given = like_rank(sample_weight, y_true)
         # Not a product alone: the weight of what does not count may be NaN.
         real = ops.not_equal(weights, 0.0)
         weights = ops.where(real, weights * given, ops.zeros_like(weights))
@@ -194,7 +194,7 @@ def _keras_mask(y_pred, ones):
     return ones if masked is plain else ops.cast(masked, "float32")
 
 
-def _like_rank(sample_weight, y_true):
+def like_rank(sample_weight, y_true):
     """Weights with as many axes as the targets, to be broadcast."""
     weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
     rank = len(y_true.shape)

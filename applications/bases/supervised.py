@@ -7,6 +7,7 @@ import numbers
 import keras
 
 from keras_dl.checks import check_choice
+from keras_dl.models import TargetKind
 from keras_dl.models.supervised_model import (
     SupervisedModel,
     check_takes_logits,
@@ -17,6 +18,12 @@ _ACTIVATIONS = {
     "multiclass": "softmax",
     "multilabel": "sigmoid",
     "regression": "linear",
+}
+_TARGETS = {
+    "binary": "labels",
+    "multiclass": "classes",
+    "multilabel": "labels",
+    "regression": "numbers",
 }
 
 
@@ -81,6 +88,10 @@ class ModelByTask(SupervisedModel):
     def check_loss(self, loss):
         if self.task != "regression":
             check_takes_logits(loss)
+
+    def target_kind(self):
+        kind = _TARGETS[self.task]
+        return TargetKind(kind, num_classes=self.num_outputs)
 
     def default_loss(self):
         if self.task == "regression":

@@ -85,9 +85,7 @@ TASKS = (
         lambda config: heads.MultipleChoice(),
         pooler=_PRE_CLASSIFIER,
     ),
-    Task(
-        "ForTokenClassification", hugging_face_labels.tagger, is_pooled=False
-    ),
+    Task("ForTokenClassification", hugging_face_labels.tagger, is_pooled=False),
     Task(
         "ForQuestionAnswering",
         lambda config: heads.ExtractiveQA(),

@@ -7,6 +7,7 @@ from keras_dl.checks import check_integer
 from keras_dl.heads.head import PooledHead
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
+from keras_dl.models import TargetKind
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -54,6 +55,9 @@ class Classification(PooledHead):
         super().__init__(num_classes, dropout, **kwargs)
         self.num_classes = int(num_classes)
         self._set_labels(self.num_classes, label_names)
+
+    def target_kind(self):
+        return TargetKind("classes", 1, self.num_classes, self.label_names)
 
     def default_loss(self):
         return LabelSmoothedCrossentropy()

@@ -7,6 +7,7 @@ from keras_dl.checks import check_rate
 from keras_dl.heads.head import Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import ExactMatch
+from keras_dl.models import TargetKind
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -64,6 +65,9 @@ class ExtractiveQA(Head):
         logits = ops.swapaxes(self.logits(x), 1, 2)
         real = ops.expand_dims(inputs["padding_mask"], 1)
         return ops.where(real, logits, -1e9)
+
+    def target_kind(self):
+        return TargetKind("classes", 2)
 
     def default_loss(self):
         return LabelSmoothedCrossentropy()

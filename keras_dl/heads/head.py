@@ -84,6 +84,10 @@ class Head(keras.Layer):
     def check_arrays(self, inputs, encoder):
         """Refuses arrays among its inputs that hold ids that do not exist."""
 
+    def target_kind(self):
+        """What targets are, a `keras_dl.models.TargetKind`, or `None`."""
+        return None
+
     def default_loss(self):
         """The loss of the task."""
         raise NotImplementedError

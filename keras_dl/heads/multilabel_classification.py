@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_dl.checks import check_integer
 from keras_dl.heads.head import PooledHead
+from keras_dl.models import TargetKind
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -56,6 +57,9 @@ class MultilabelClassification(PooledHead):
         super().__init__(num_classes, dropout, **kwargs)
         self.num_classes = int(num_classes)
         self._set_labels(self.num_classes, label_names)
+
+    def target_kind(self):
+        return TargetKind("labels", 1, self.num_classes, self.label_names)
 
     def default_loss(self):
         return keras.losses.BinaryCrossentropy(from_logits=True)

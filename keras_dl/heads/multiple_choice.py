@@ -6,6 +6,7 @@ from keras import ops
 from keras_dl.heads.head import PooledHead
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
+from keras_dl.models import TargetKind
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -51,6 +52,9 @@ class MultipleChoice(PooledHead):
         scores = super().call(outputs, inputs, encoder, training)
         choices = inputs["token_ids"].shape[1]
         return ops.reshape(scores, (-1, choices))
+
+    def target_kind(self):
+        return TargetKind("classes")
 
     def default_loss(self):
         return LabelSmoothedCrossentropy()

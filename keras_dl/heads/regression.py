@@ -5,6 +5,7 @@ import keras
 from keras_dl.checks import check_integer
 from keras_dl.heads.head import PooledHead
 from keras_dl.metrics import PearsonCorrelation, SpearmanCorrelation
+from keras_dl.models import TargetKind
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -42,13 +43,14 @@ class Regression(PooledHead):
 
     returns_logits = False
 
-    def __init__(
-        self, dropout=0.1, num_outputs=1, label_names=None, **kwargs
-    ):
+    def __init__(self, dropout=0.1, num_outputs=1, label_names=None, **kwargs):
         check_integer("num_outputs", num_outputs, 1)
         super().__init__(num_outputs, dropout, **kwargs)
         self.num_outputs = int(num_outputs)
         self._set_labels(self.num_outputs, label_names)
+
+    def target_kind(self):
+        return TargetKind("numbers", 1, self.num_outputs, self.label_names)
 
     def default_loss(self):
         return keras.losses.MeanSquaredError()

@@ -7,6 +7,7 @@ from keras_dl.checks import check_integer, check_rate
 from keras_dl.heads.head import NO_TARGET, Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
+from keras_dl.models import TargetKind
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -66,6 +67,9 @@ class TokenClassification(Head):
     def call(self, outputs, inputs, encoder, training=None):
         x = outputs["sequence_output"]
         return self.logits(self._drop(x, training=training))
+
+    def target_kind(self):
+        return TargetKind("classes", 2, self.num_tags, self.label_names)
 
     def default_loss(self):
         return LabelSmoothedCrossentropy(ignore_class=NO_TARGET)

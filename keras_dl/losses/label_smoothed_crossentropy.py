@@ -99,6 +99,8 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
     positions of weight 0 in its mean; here they do not count.
     """
 
+    _target_kind = "classes"  # Read by keras_dl.models.target_kind.
+
     def __init__(
         self,
         label_smoothing=0.0,

@@ -4,11 +4,13 @@ import inspect
 
 import keras
 
+from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.serialization import ConfiguredModel
+from keras_dl.models.target_kind import TargetFit, check_arrays_of_targets
 
 
-class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
+class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
     """A Keras model with the loss, metrics and predictions of its task.
 
     The base of the models of `keras_dl.applications`, and of your own that are
@@ -21,6 +23,7 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
     | `default_metrics()`   | the metrics of its predictions                   |
     | `predictions(outputs)`| what outputs mean: probabilities or values       |
     | `targets(y)`          | of targets, or their weights, those it takes     |
+    | `target_kind()`       | what they are: a class, labels, numbers          |
     | `untrained_variables()`| what no optimizer updates                       |
     | `check_arrays(x, y)`  | refuses arrays that hold what cannot be          |
     | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
@@ -85,6 +88,15 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
         """Of all targets of a batch, or their weights, those it takes."""
         return y
 
+    def target_kind(self):
+        """What targets are, a `TargetKind`; of several outputs a dict.
+
+        A loss, metrics and targets of another kind are refused, and
+        `class_weight` weighs what has a class, be it an example or a token.
+        `None`: nothing is known.
+        """
+        return None
+
     def check_arrays(self, x, y=None):
         """Refuses arrays that hold what cannot be, such as unknown ids."""
 
@@ -113,7 +125,8 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
                 `loss_weights`.
 
         Raises:
-            ValueError: If `loss` takes its input for probabilities.
+            ValueError: If `loss` takes its input for probabilities, or it or
+                a metric is for targets of another kind.
         """
         if loss is None:
             loss = self.default_loss()
@@ -121,6 +134,9 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
             self.check_loss(loss)
         if metrics is None and weighted_metrics is None:
             weighted_metrics = self.default_metrics()
+        self._target_fit = TargetFit(
+            self.target_kind(), loss, metrics, weighted_metrics
+        )
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -132,21 +148,46 @@ class SupervisedModel(PartlyTrainedModel, ConfiguredModel):
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
         """The compiled loss, of the targets that the model takes."""
         y, weights = self.targets(y), self.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics, with predictions in place of outputs."""
         y, weights = self.targets(y), self.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         return super().compute_metrics(x, y, self.predictions(y_pred), weights)
 
-    def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with a check of what arrays hold."""
+    def _check_data(self, x, y=None):
+        """Refuses arrays, in the words of the model and of its targets."""
         self.check_arrays(x, y)
+        if y is not None:
+            check_arrays_of_targets(self.target_kind(), self.targets(y))
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`, with a check of what arrays hold.
+
+        `class_weight` weighs each target that has a class, by its index or
+        its name (see `target_kind`), beside `sample_weight` if both are given.
+        """
+        self._check_data(x, y)
+        args, kwargs = self._take_class_weight(self.target_kind(), args, kwargs)
         return super().fit(x, y, *args, **kwargs)
+
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, **kwargs
+    ):
+        """As `keras.Model.train_on_batch`, with `class_weight` as in `fit`."""
+        left = self._keep_class_weight(self.target_kind(), class_weight)
+        return super().train_on_batch(x, y, sample_weight, left, **kwargs)
+
+    def train_step(self, *args):
+        """As `keras.Model.train_step`, of targets weighted by classes."""
+        *state, data = args
+        return super().train_step(*state, self._weigh(data))
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with a check of what arrays hold."""
-        self.check_arrays(x, y)
+        self._check_data(x, y)
         return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):

@@ -40,4 +40,4 @@ def test_bad_input():
     with pytest.raises(ValueError, match="`ignore_class` must be an integer"):
         TokenAccuracy(ignore_class=0.5)
     with pytest.raises(ValueError, match="`y_true` must hold class indices"):
-        TokenAccuracy().update_state([[0, 1]], [[0.0, 1.0]])
+        TokenAccuracy().update_state([[0, 1, 0]], [[0.0, 1.0]])

@@ -26,9 +26,7 @@ def targets(tmp_path, values, labels, split="train"):
     rows = [{"review": "good", "stars": value} for value in values]
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / f"{split}.jsonl").write_text(text)
-    data = tasks.load(
-        task_of(labels), WORDS, 8, files=tmp_path, splits=[split]
-    )
+    data = tasks.load(task_of(labels), WORDS, 8, files=tmp_path, splits=[split])
     found = data[split].targets
     return None if found is None else found.tolist()
 

@@ -4,6 +4,7 @@ import keras
 
 from keras_dl import autodiff, backend
 from keras_dl.models import Task
+from keras_dl.models.target_kind import TargetFit, check_arrays_of_targets
 from keras_dl.training.engine.named_optimizers import NamedOptimizers
 from keras_dl.training.engine.step_checks import check_structure
 from keras_dl.training.engine.stepped_model import Compiled, SteppedModel
@@ -103,6 +104,7 @@ class Trainer(SteppedModel):
             )
         self.network = network
         self._task = Task(network if self.asks_network else None)
+        self._target_fit = TargetFit(None)
 
     # What a subclass writes.
 
@@ -298,12 +300,14 @@ class Trainer(SteppedModel):
         """
         self._check_targets(x, y)
         y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics, with the network's predictions."""
         self._check_targets(x, y)
         y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         predictions = self._task.predictions(y_pred)
         return super().compute_metrics(x, y, predictions, weights)
 
@@ -313,9 +317,23 @@ class Trainer(SteppedModel):
             check_structure(x, ("x", "y", "sample_weight?"), kind)
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with the network's check of arrays."""
+        """As `keras.Model.fit`, with the network's check of arrays.
+
+        `class_weight` weighs what has a class, as in `SupervisedModel.fit`.
+        """
         self._look_at(x, y)
+        args, kwargs = self._take_class_weight(
+            self._task.target_kind(), args, kwargs
+        )
         return super().fit(x, y, *args, **kwargs)
+
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, **kwargs
+    ):
+        """As `keras.Model.train_on_batch`, with `class_weight` as in `fit`."""
+        kind = self._task.target_kind()
+        left = self._keep_class_weight(kind, class_weight)
+        return super().train_on_batch(x, y, sample_weight, left, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with the network's check of arrays."""
@@ -339,6 +357,9 @@ class Trainer(SteppedModel):
     def _look_at(self, x, y=None):
         """What comes before any run over data."""
         self._task.check_arrays(x, y)
+        if y is not None:
+            kinds = self._task.target_kind()
+            check_arrays_of_targets(kinds, self._task.targets(y))
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(
@@ -386,9 +407,16 @@ class Trainer(SteppedModel):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        given = self._with_defaults(given)
+        self._target_fit = TargetFit(
+            self._task.target_kind(),
+            given["loss"],
+            given["metrics"],
+            given["weighted_metrics"],
+        )
         super().compile(
             optimizer=self._as_optimizer(optimizer, auto_scale_loss),
-            **self._with_defaults(given),
+            **given,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
