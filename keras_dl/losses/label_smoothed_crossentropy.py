@@ -99,7 +99,7 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
     positions of weight 0 in its mean; here they do not count.
     """
 
-    _target_kind = "classes"  # Read by keras_dl.models.target_kind.
+    _target_kind = "classes"  # Read by keras_dl.models.target_fit.
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class TokenAccuracy(Ratio):
     """
 
     _direction = "up"  # Read by callbacks with mode="auto".
-    _target_kind = "classes"  # Read by keras_dl.models.target_kind.
+    _target_kind = "classes"  # Read by keras_dl.models.target_fit.
 
     def __init__(self, ignore_class=None, name="token_accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)

@@ -79,30 +79,51 @@ class ClassWeightedModel(keras.Model):
     """A Keras model whose `class_weight` weighs what has a class.
 
     Keras weighs rows: those of a batch of tags by the place of the largest
-    tag. It is taken here from `fit` and `train_on_batch`, and applied in the
-    step, to batches wherever they come from.
+    tag. Here it is kept out of Keras' hands, and applied in the step, to
+    batches wherever they come from.
     """
 
     _class_weights = None
 
-    def _take_class_weight(self, kind, args, kwargs):
-        """Keeps `class_weight` among arguments of `fit`, and hands on others.
+    def target_kind(self):
+        """What targets are, a `TargetKind`; of several outputs a dict.
 
-        Where it is not known what targets are, it is left to Keras.
+        A loss, metrics and targets of another kind are refused, and
+        `class_weight` weighs what has a class, be it an example or a token.
+        `None`: nothing is known, and they are left to Keras.
+        """
+        return None
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.fit`; see `target_kind` about `class_weight`.
+
+        It is a dict by class indices or by names, and may be given beside
+        `sample_weight`.
         """
         args = list(args)
-        if len(args) > _PLACE:
-            given, args[_PLACE] = args[_PLACE], None
+        given = args if len(args) > _PLACE else kwargs
+        key = _PLACE if given is args else "class_weight"
+        if key == _PLACE or key in kwargs:
+            given[key] = self._keep_class_weight(given[key])
         else:
-            given = kwargs.pop("class_weight", None)
-        left = self._keep_class_weight(kind, given)
-        return args, kwargs if left is None else {
-            **kwargs,
-            "class_weight": left,
-        }
+            self._keep_class_weight(None)
+        return super().fit(x, y, *args, **kwargs)
 
-    def _keep_class_weight(self, kind, given):
+    def train_on_batch(
+        self, x, y=None, sample_weight=None, class_weight=None, **kwargs
+    ):
+        """As `keras.Model.train_on_batch`, with `class_weight` as in `fit`."""
+        left = self._keep_class_weight(class_weight)
+        return super().train_on_batch(x, y, sample_weight, left, **kwargs)
+
+    def train_step(self, *args):
+        """As `keras.Model.train_step`, of targets weighted by classes."""
+        *state, data = args
+        return super().train_step(*state, self._weigh(data))
+
+    def _keep_class_weight(self, given):
         """Sets the weights of classes; returns what is left to Keras."""
+        kind = self.target_kind()
         if given is not None and kind is None:
             return given
         new = None if given is None else ClassWeights(given, kind)

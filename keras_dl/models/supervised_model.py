@@ -7,7 +7,7 @@ import keras
 from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.serialization import ConfiguredModel
-from keras_dl.models.target_kind import TargetFit, check_arrays_of_targets
+from keras_dl.models.target_fit import TargetFit
 
 
 class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
@@ -70,6 +70,8 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
     (4, 1)
     """
 
+    _target_fit = TargetFit(None)
+
     def default_loss(self):
         """The loss of what a call returns; of several outputs a dict."""
         raise NotImplementedError(
@@ -87,15 +89,6 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
     def targets(self, y):
         """Of all targets of a batch, or their weights, those it takes."""
         return y
-
-    def target_kind(self):
-        """What targets are, a `TargetKind`; of several outputs a dict.
-
-        A loss, metrics and targets of another kind are refused, and
-        `class_weight` weighs what has a class, be it an example or a token.
-        `None`: nothing is known.
-        """
-        return None
 
     def check_arrays(self, x, y=None):
         """Refuses arrays that hold what cannot be, such as unknown ids."""
@@ -161,29 +154,16 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
         """Refuses arrays, in the words of the model and of its targets."""
         self.check_arrays(x, y)
         if y is not None:
-            check_arrays_of_targets(self.target_kind(), self.targets(y))
+            self._target_fit.check_arrays(self.targets(y))
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, with a check of what arrays hold.
 
-        `class_weight` weighs each target that has a class, by its index or
-        its name (see `target_kind`), beside `sample_weight` if both are given.
+        `class_weight`, a dict by class indices or by names of labels, weighs
+        each target that has a class, and may stand beside `sample_weight`.
         """
         self._check_data(x, y)
-        args, kwargs = self._take_class_weight(self.target_kind(), args, kwargs)
         return super().fit(x, y, *args, **kwargs)
-
-    def train_on_batch(
-        self, x, y=None, sample_weight=None, class_weight=None, **kwargs
-    ):
-        """As `keras.Model.train_on_batch`, with `class_weight` as in `fit`."""
-        left = self._keep_class_weight(self.target_kind(), class_weight)
-        return super().train_on_batch(x, y, sample_weight, left, **kwargs)
-
-    def train_step(self, *args):
-        """As `keras.Model.train_step`, of targets weighted by classes."""
-        *state, data = args
-        return super().train_step(*state, self._weigh(data))
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with a check of what arrays hold."""

@@ -4,7 +4,7 @@ import keras
 
 from keras_dl import autodiff, backend
 from keras_dl.models import Task
-from keras_dl.models.target_kind import TargetFit, check_arrays_of_targets
+from keras_dl.models.target_fit import TargetFit
 from keras_dl.training.engine.named_optimizers import NamedOptimizers
 from keras_dl.training.engine.step_checks import check_structure
 from keras_dl.training.engine.stepped_model import Compiled, SteppedModel
@@ -94,6 +94,7 @@ class Trainer(SteppedModel):
     """
 
     asks_network = True
+    _target_fit = TargetFit(None)
 
     def __init__(self, network=None, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
@@ -104,7 +105,6 @@ class Trainer(SteppedModel):
             )
         self.network = network
         self._task = Task(network if self.asks_network else None)
-        self._target_fit = TargetFit(None)
 
     # What a subclass writes.
 
@@ -322,18 +322,7 @@ class Trainer(SteppedModel):
         `class_weight` weighs what has a class, as in `SupervisedModel.fit`.
         """
         self._look_at(x, y)
-        args, kwargs = self._take_class_weight(
-            self._task.target_kind(), args, kwargs
-        )
         return super().fit(x, y, *args, **kwargs)
-
-    def train_on_batch(
-        self, x, y=None, sample_weight=None, class_weight=None, **kwargs
-    ):
-        """As `keras.Model.train_on_batch`, with `class_weight` as in `fit`."""
-        kind = self._task.target_kind()
-        left = self._keep_class_weight(kind, class_weight)
-        return super().train_on_batch(x, y, sample_weight, left, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with the network's check of arrays."""
@@ -358,8 +347,7 @@ class Trainer(SteppedModel):
         """What comes before any run over data."""
         self._task.check_arrays(x, y)
         if y is not None:
-            kinds = self._task.target_kind()
-            check_arrays_of_targets(kinds, self._task.targets(y))
+            self._target_fit.check_arrays(self._task.targets(y))
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(
@@ -370,6 +358,10 @@ class Trainer(SteppedModel):
     def output_names(self):
         """The network's, for the names of losses and metrics in logs."""
         return self._task.model.output_names
+
+    def target_kind(self):
+        """What targets are, by the network's task."""
+        return self._task.target_kind()
 
     def untrained_variables(self):
         """Variables that no optimizer updates, whatever they say."""
