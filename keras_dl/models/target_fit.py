@@ -175,9 +175,9 @@ def _judges(place, given, kind):
             raise ValueError(
                 f"`{place}` must fit targets that are {KINDS[kind.kind]}. "
                 f"Allowed are {_ADVICE[kind.kind]}. Received: "
-                f"{place}={_called(judge)}."
+                f"{place}={_title(judge)}."
             )
-        yield place, _called(judge), forms
+        yield place, _title(judge), forms
 
 
 def _known(judge):
@@ -199,7 +199,7 @@ def _known(judge):
 _OBJECTS = (keras.losses.Loss, keras.metrics.Metric)
 
 
-def _called(judge):
+def _title(judge):
     if isinstance(judge, _OBJECTS):
         return type(judge).__name__
     return getattr(judge, "__name__", repr(judge))
