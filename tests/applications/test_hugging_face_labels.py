@@ -255,6 +255,58 @@ def test_names_may_be_set_later(tmp_path):
         heads.MultipleChoice().label_names = ["a", "b"]
 
 
+FAMILIES = {
+    "Bert": {},
+    "Roberta": {"pad_token_id": 1, "type_vocab_size": 1},
+    "Albert": {"embedding_size": 4},
+    "DistilBert": {},
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("problem", [REGRESSION, SINGLE, MULTI])
+def test_problem_types_of_every_family(family, problem, tmp_path):
+    """Read and written without naming the task; weights are kept exactly."""
+    config = getattr(transformers, f"{family}Config")(
+        **{**SIZES, **FAMILIES[family]}, id2label=NAMES, problem_type=problem
+    )
+    kind = getattr(transformers, f"{family}ForSequenceClassification")
+    theirs = kind(config)
+    theirs.save_pretrained(tmp_path)
+    model = TaskModel.from_hugging_face(tmp_path)
+    assert model.label_names == tuple(NAMES.values())
+    model.to_hugging_face(tmp_path / "again")
+    again = kind.from_pretrained(tmp_path / "again")
+    assert again.config.problem_type == problem
+    assert again.config.id2label == NAMES
+    state = again.state_dict()
+    for name, tensor in theirs.state_dict().items():
+        assert torch.equal(tensor, state[name]), name
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        lambda **kwargs: heads.Classification(3, **kwargs),
+        lambda **kwargs: heads.MultilabelClassification(3, **kwargs),
+        lambda **kwargs: heads.TokenClassification(3, **kwargs),
+        lambda **kwargs: heads.Regression(num_outputs=3, **kwargs),
+    ],
+    ids=["one class", "labels", "tags", "numbers"],
+)
+def test_heads_keep_their_names(head, tmp_path):
+    names = tuple(NAMES.values())
+    model = TaskModel(small_encoder(), head(label_names=names, dropout=0.25))
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert again.label_names == names and again.heads.num_labels == 3
+    assert again.get_config() == model.get_config()
+    assert head().label_names is None
+    for wrong in (("a", "b"), ("a", "b", "b"), ("a", "b", 3), "abc"):
+        with pytest.raises(ValueError, match="`label_names` must be None, or"):
+            head(label_names=wrong)
+
+
 def test_names_of_several_heads():
     model = TaskModel(
         small_encoder(),
