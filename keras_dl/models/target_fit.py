@@ -161,6 +161,7 @@ def _of_output(given, name):
 def _judges(place, given, kind):
     """Known losses or metrics: their place, name, and forms of targets."""
     for judge in keras.tree.flatten(given):
+        _check_names(place, judge, kind)
         if judge in ("accuracy", "acc", "crossentropy", "ce"):
             # Keras chooses by the shapes: of labels, as if they were classes.
             kinds = ("classes",)
@@ -178,6 +179,16 @@ def _judges(place, given, kind):
                 f"{place}={_title(judge)}."
             )
         yield place, _title(judge), forms
+
+
+def _check_names(place, judge, kind):
+    """Refuses a metric that has the labels under other indices."""
+    names = getattr(judge, "label_names", None)
+    if names and kind.label_names and tuple(names) != kind.label_names:
+        raise ValueError(
+            f"`{place}` must have the labels of the model in their order, "
+            f"{kind.label_names}. Received: {_title(judge)} of {tuple(names)}."
+        )
 
 
 def _known(judge):

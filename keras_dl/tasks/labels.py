@@ -1,5 +1,6 @@
 """Labels by their names, and where they look like numbers, by these."""
 
+import dataclasses
 import numbers
 import re
 
@@ -44,6 +45,56 @@ def label_index(value, names):
     if any(one is not None for one in known):
         return known.index(number) if known.count(number) == 1 else None
     return int(number) if number in range(len(names)) else None
+
+
+def in_order_of(task, names):
+    """A task whose labels have the order that a model has them in.
+
+    Args:
+        task: A `Task` of classes or tags.
+        names: The model's names of labels, in its order; upper and lower case
+            are the same. `None`: nothing changes.
+
+    Raises:
+        ValueError: If these are not the task's labels.
+    """
+    if names is None:
+        return task
+    given = list(map(str, names))
+    known = {label: label for label in task.labels}
+    if sorted(given) != sorted(known):
+        known = {label.casefold(): label for label in task.labels}
+        given = [name.casefold() for name in given]
+    if task.kind not in ("classification", "tags") or (
+        sorted(given) != sorted(known)
+    ):
+        raise ValueError(
+            f"`labels` must be those of {task.name!r}, {task.labels}, in any "
+            f"order, or None. Received: labels={names!r}."
+        )
+    ordered = tuple(known[name] for name in given)
+    if "f1" in task.metrics and ordered != task.labels:
+        raise ValueError(
+            f"`labels` must be None or {task.labels}: F1 of {task.name!r} is "
+            f"that of the second one. Received: labels={names!r}."
+        )
+    return dataclasses.replace(task, labels=ordered)
+
+
+def check_order(task, model):
+    """Refuses a model that has the labels of a task in another order."""
+    theirs = getattr(model, "label_names", None)
+    if not isinstance(theirs, tuple):
+        return
+    given = [name.casefold() for name in theirs]
+    own = [label.casefold() for label in task.labels]
+    if given != own and sorted(given) == sorted(own):
+        raise ValueError(
+            f"`model` must have the labels of {task.name!r} in their order, "
+            f"{task.labels}. Received: model.label_names={theirs}. Give these "
+            "as `labels` to keras_dl.tasks.load; or, if it was trained on this "
+            "data, set its head's `label_names`."
+        )
 
 
 def _number(value):

@@ -9,6 +9,7 @@ from keras_dl import heads
 from keras_dl.applications import BERT, MLP, LanguageModel, TaskModel
 from keras_dl.datasets import Batches
 from keras_dl.losses import LabelSmoothedCrossentropy
+from keras_dl.metrics import EntityF1
 from keras_dl.models import TargetKind
 from keras_dl.training import SupervisedTrainer
 
@@ -207,6 +208,16 @@ def test_targets_that_do_not_fit(case, source):
             run(*data, verbose=0)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_a_metric_of_the_same_tags():
+    head = heads.TokenClassification(2, label_names=["O", "B-X"])
+    model = TaskModel(encoder(), head)
+    model.compile("sgd", weighted_metrics=[EntityF1(["O", "B-X"])])
+    with pytest.raises(ValueError, match="labels of the model in their order"):
+        model.compile("sgd", weighted_metrics=[EntityF1(["B-X", "O"])])
+    head.label_names = None
+    model.compile("sgd", weighted_metrics=[EntityF1(["B-X", "O"])])
 
 
 def test_arrays_that_are_no_probabilities():

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from keras_dl import tasks
@@ -97,3 +98,90 @@ def test_names_are_different(labels):
 
 def test_numbers_are_kept_as_names():
     assert task_of((1, 2)).labels == ("1", "2")
+
+
+NLI = ("CONTRADICTION", "neutral", "Entailment")
+
+
+def nli(tmp_path, labels=None):
+    rows = ["entailment", 0, "neutral", 2, "contradiction"]
+    lines = [
+        {"premise": "good", "hypothesis": "bad", "label": label}
+        for label in rows
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (tmp_path / "train.jsonl").write_text(text)
+    return tasks.load(
+        "glue/mnli",
+        WORDS,
+        8,
+        files=tmp_path,
+        splits=["train"],
+        labels=labels,
+    )
+
+
+def test_the_order_of_a_model(tmp_path):
+    """Indices in the file are the task's, targets the model's."""
+    assert nli(tmp_path)["train"].targets.tolist() == [0, 0, 1, 2, 2]
+    data = nli(tmp_path, NLI)
+    split = data["train"]
+    assert split.targets.tolist() == [2, 2, 1, 0, 0]
+    assert data.labels == ("contradiction", "neutral", "entailment")
+    assert data.head().label_names == data.labels
+    logits = np.eye(3)[split.targets]
+    assert split.scores(logits) == {"accuracy": 1.0}
+    assert split.predictions(logits)[0] == "entailment"
+
+
+class Model:
+    """What `logits` asks of a model."""
+
+    def __init__(self, names):
+        self.label_names = names
+
+    def predict(self, batches, verbose):
+        return np.zeros((5, 3))
+
+
+def test_a_model_with_labels_in_another_order_is_refused(tmp_path):
+    split = nli(tmp_path)["train"]
+    for names in (None, ("a", "b", "c"), NLI[::-1], split.task.labels):
+        assert split.logits(Model(names)).shape == (5, 3)
+    with pytest.raises(ValueError, match="`model` must have .*'CONTRADICTION'"):
+        split.logits(Model(NLI))
+    assert nli(tmp_path, NLI)["train"].logits(Model(NLI)).shape == (5, 3)
+
+
+def test_tags_in_the_order_of_a_model(tmp_path):
+    (tmp_path / "train.txt").write_text("good O\nbad B-PER\n")
+    names = tasks.load(
+        "conll2003", WORDS, 8, files=tmp_path, splits=["train"]
+    ).labels
+    data = tasks.load(
+        "conll2003",
+        WORDS,
+        8,
+        files=tmp_path,
+        splits=["train"],
+        labels=names[::-1],
+    )
+    assert data["train"].targets[0, 1:3].tolist() == [
+        len(names) - 1,
+        names[::-1].index("B-PER"),
+    ]
+    assert data.head().label_names == names[::-1]
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "message"),
+    [
+        ("glue/mnli", ("entailment", "neutral"), "`labels` must be those of"),
+        ("glue/stsb", ("a",), "`labels` must be those of 'glue/stsb'"),
+        ("swag", ("3", "2", "1", "0"), "`labels` must be those of 'swag'"),
+        ("glue/mrpc", ("equivalent", "not_equivalent"), "F1 of 'glue/mrpc'"),
+    ],
+)
+def test_labels_of_another_task(task, labels, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        tasks.load(task, WORDS, 8, files=tmp_path, labels=labels)
