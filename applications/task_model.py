@@ -88,7 +88,7 @@ class TaskModel(WritingModel, SupervisedModel):
         self._change_as_saved()
 
     @classmethod
-    def from_hugging_face(cls, folder, **changes):
+    def from_hugging_face(cls, folder, problem_type=None, **changes):
         """A model of Hugging Face with the head that it was saved with.
 
         | its class ends in           | heads                                |
@@ -108,6 +108,9 @@ class TaskModel(WritingModel, SupervisedModel):
         Args:
             folder: Path of a folder with `config.json` and
                 `model.safetensors`.
+            problem_type: `"regression"`, `"single_label_classification"` or
+                `"multi_label_classification"`, in the place of what
+                `config.json` says: that may say nothing of several labels.
             **changes: Arguments of the encoder that shall differ and change
                 no tensor, such as `dropout`.
 
@@ -125,7 +128,8 @@ class TaskModel(WritingModel, SupervisedModel):
         _, activation = task.pooler.get(family.name, (None, "tanh"))
         pooler = activation if task.is_pooled else None
         encoder = BERT(pooler=pooler, **{**arguments, **changes})
-        model = cls(encoder, task.make(file.config))
+        problem = {"problem_type": problem_type} if problem_type else {}
+        model = cls(encoder, task.make({**file.config, **problem}))
         ignored = (
             "embeddings.position_ids",
             f"{family.name}.{family.pooler}.",

@@ -29,12 +29,12 @@ def classifier(config):
         problem = "regression" if number == 1 else several
     if problem not in _PROBLEMS:
         raise ValueError(
-            f"`problem_type` in config.json must be one of {list(_PROBLEMS)}, "
-            f"or null. Received: problem_type={problem!r}."
+            "`problem_type`, in config.json or as an argument, must be one of "
+            f"{list(_PROBLEMS)}, or null. Received: problem_type={problem!r}."
         )
     if problem == "single_label_classification" and number == 1:
         raise ValueError(
-            "`problem_type` in config.json must not be "
+            "`problem_type`, in config.json or as an argument, must not be "
             "'single_label_classification' where there is one label."
         )
     kind = _PROBLEMS[problem]

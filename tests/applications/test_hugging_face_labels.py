@@ -105,6 +105,19 @@ def test_problem_types(case, tmp_path):
     assert again.config.problem_type == theirs.config.problem_type
 
 
+def test_a_problem_type_that_the_file_does_not_say(tmp_path):
+    """transformers finds it by the targets: numbers are labels."""
+    theirs = folder_of(tmp_path, id2label=NAMES)
+    configured(tmp_path, problem_type=...)
+    ours = TaskModel.from_hugging_face(tmp_path, problem_type=MULTI)
+    assert type(ours.heads) is heads.MultilabelClassification
+    assert ours.label_names == tuple(NAMES.values())
+    np.testing.assert_allclose(*losses(theirs, ours, MULTI_HOT), atol=1e-5)
+    assert theirs.config.problem_type == MULTI
+    with pytest.raises(ValueError, match="`problem_type`, .*'several'"):
+        TaskModel.from_hugging_face(tmp_path, problem_type="several")
+
+
 @pytest.mark.parametrize("number", [1, 3])
 def test_tagger(number, tmp_path):
     name = "BertForTokenClassification"
@@ -212,10 +225,10 @@ def test_label2id_that_contradicts_is_not_read(label2id, tmp_path):
         ({"num_labels": 3}, "`num_labels` in config.json must be the number"),
         ({"id2label": ..., "num_labels": "2"}, "num_labels in config.json"),
         ({"id2label": ..., "num_labels": 3}, "must have the shape"),
-        ({"problem_type": "multi"}, "`problem_type` in config.json .*'multi'"),
+        ({"problem_type": "multi"}, "`problem_type`, in config.json .*'multi'"),
         (
             {"id2label": {"0": "a"}, "problem_type": SINGLE},
-            "`problem_type` in config.json .* one label",
+            "`problem_type`, in config.json .* one label",
         ),
     ],
     ids=str,
