@@ -94,6 +94,10 @@ class ClassWeightedModel(keras.Model):
         """
         return None
 
+    def targets(self, y):
+        """Of all targets of a batch, or their weights, those it takes."""
+        return y
+
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`; see `target_kind` about `class_weight`.
 
@@ -138,7 +142,8 @@ class ClassWeightedModel(keras.Model):
         if self._class_weights is None:
             return data
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        return x, y, self._class_weights.of(y, weights)
+        taken, given = self.targets(y), self.targets(weights)
+        return x, y, self._class_weights.of(taken, given)
 
 
 def _check_kind(given, kind):

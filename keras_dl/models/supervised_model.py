@@ -86,10 +86,6 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
         """What outputs mean: probabilities or values; see the class."""
         return outputs
 
-    def targets(self, y):
-        """Of all targets of a batch, or their weights, those it takes."""
-        return y
-
     def check_arrays(self, x, y=None):
         """Refuses arrays that hold what cannot be, such as unknown ids."""
 

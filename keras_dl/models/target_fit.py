@@ -93,8 +93,8 @@ class TargetFit:
         for name, judges in self._judges.items():
             one = y.get(name) if name and isinstance(y, dict) else y
             output = outputs[name] if name else outputs
-            if hasattr(one, "shape") and hasattr(output, "shape"):
-                shapes = tuple(one.shape), tuple(output.shape)
+            shapes = _shape(one), _shape(output)
+            if None not in shapes:
                 # Of eager steps, all but the first few of an epoch pass here.
                 if (name, shapes) not in self._seen:
                     self._check(name, judges, *shapes)
@@ -148,6 +148,14 @@ def _check_probabilities(array, where):
             "keras_dl.heads.MultilabelClassification. Received: "
             f"{wrong[0].tolist()}."
         )
+
+
+def _shape(tensor):
+    """The shape, or `None` where it, or even its rank, is not known."""
+    try:
+        return tuple(tensor.shape)
+    except (AttributeError, ValueError):
+        return None
 
 
 def _of_output(given, name):

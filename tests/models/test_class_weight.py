@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from keras_dl import heads
-from keras_dl.applications import BERT, MLP, TaskModel
+from keras_dl.applications import BERT, MLP, Pretrainer, TaskModel
 from keras_dl.datasets import Batches
 from keras_dl.training import SupervisedTrainer
 
@@ -141,21 +141,35 @@ def test_beside_sample_weight():
     )
 
 
-def test_names_and_one_hot_targets():
+@pytest.mark.parametrize("form", ["indices", "a column", "one-hot"])
+def test_names_and_one_hot_targets(form):
+    tags = {
+        "indices": TAGS,
+        "a column": TAGS[..., None],
+        "one-hot": np.eye(3, dtype="float32")[TAGS] * (TAGS >= 0)[..., None],
+    }[form]
     model = tagger()
     weights = np.where(TAGS >= 0, TABLE[TAGS], 0)
-    one_hot = np.eye(3, dtype="float32")[TAGS] * (TAGS >= 0)[..., None]
-    for tags in (TAGS, TAGS[..., None], one_hot):
-        logs = model.fit(
-            IDS,
-            tags,
-            batch_size=8,
-            verbose=0,
-            class_weight={"O": 0.25, "I": 3},
-        ).history
-        np.testing.assert_allclose(
-            logs["loss"], [expected(model, weights)], rtol=1e-5
-        )
+    named = {"O": 0.25, "I": 3}
+    logs = model.fit(
+        IDS, tags, batch_size=8, verbose=0, class_weight=named
+    ).history
+    np.testing.assert_allclose(
+        logs["loss"], [expected(model, weights)], rtol=1e-5
+    )
+
+
+def test_targets_that_a_model_picks_from_a_dict():
+    ids = {"token_ids": IDS, "masked_positions": 0 * IDS[:, :2] + [1, 2]}
+    y = {"masked_tokens": IDS[:, 1:3], "next_sentence": IDS[:, 0] % 2}
+    model = Pretrainer(encoder(), "next_sentence")
+    model.compile(keras.optimizers.SGD(0.0))
+    batches = Batches(ids, y, 8)
+    loss = []
+    for weight in ({}, {0: 0.5, 1: 0.5}):
+        logs = model.fit(batches, verbose=0, class_weight=weight).history
+        loss += logs["loss"]
+    np.testing.assert_allclose(loss[1], loss[0] / 2, rtol=1e-5)
 
 
 def test_a_weight_of_0_leaves_a_class_out():

@@ -299,14 +299,14 @@ class Trainer(SteppedModel):
             ValueError: If there is a compiled loss, and no `y` for it.
         """
         self._check_targets(x, y)
-        y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        y, weights = self.targets(y), self.targets(sample_weight)
         self._target_fit.check(y, y_pred)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics, with the network's predictions."""
         self._check_targets(x, y)
-        y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        y, weights = self.targets(y), self.targets(sample_weight)
         self._target_fit.check(y, y_pred)
         predictions = self._task.predictions(y_pred)
         return super().compute_metrics(x, y, predictions, weights)
@@ -347,7 +347,7 @@ class Trainer(SteppedModel):
         """What comes before any run over data."""
         self._task.check_arrays(x, y)
         if y is not None:
-            self._target_fit.check_arrays(self._task.targets(y))
+            self._target_fit.check_arrays(self.targets(y))
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(
@@ -358,6 +358,10 @@ class Trainer(SteppedModel):
     def output_names(self):
         """The network's, for the names of losses and metrics in logs."""
         return self._task.model.output_names
+
+    def targets(self, y):
+        """Of targets, or their weights, those that the network takes."""
+        return self._task.targets(y)
 
     def target_kind(self):
         """What targets are, by the network's task."""
