@@ -94,11 +94,10 @@ class TargetFit:
             one = y.get(name) if name and isinstance(y, dict) else y
             output = outputs[name] if name else outputs
             shapes = _shape(one), _shape(output)
-            if None not in shapes:
-                # Of eager steps, all but the first few of an epoch pass here.
-                if (name, shapes) not in self._seen:
-                    self._check(name, judges, *shapes)
-                    self._seen.add((name, shapes))
+            # Of eager steps, all but the first few of an epoch were seen.
+            if None not in shapes and (name, shapes) not in self._seen:
+                self._check(name, judges, *shapes)
+                self._seen.add((name, shapes))
 
     def check_arrays(self, y):
         """Refuses arrays of probabilities, or of labels, that cannot be such.
