@@ -93,7 +93,7 @@ class TargetFit:
         for name, judges in self._judges.items():
             one = y.get(name) if name and isinstance(y, dict) else y
             output = outputs[name] if name else outputs
-            shapes = _shape(one), _shape(output)
+            shapes = _known_shape(one), _known_shape(output)
             # Of eager steps, all but the first few of an epoch were seen.
             if None not in shapes and (name, shapes) not in self._seen:
                 self._check(name, judges, *shapes)
@@ -149,7 +149,7 @@ def _check_probabilities(array, where):
         )
 
 
-def _shape(tensor):
+def _known_shape(tensor):
     """The shape, or `None` where it, or even its rank, is not known."""
     try:
         return tuple(tensor.shape)

@@ -6,6 +6,7 @@ loss of the same logits and targets.
 
 import json
 import re
+from random import Random
 
 import keras
 import numpy as np
@@ -16,6 +17,7 @@ from keras import ops
 
 from keras_dl import heads
 from keras_dl.applications import BERT, TaskModel
+from keras_dl.applications.bert import hugging_face_labels
 
 SIZES = {
     "vocab_size": 20,
@@ -350,3 +352,53 @@ def test_predictions_of_a_multilabel_model(tmp_path):
     np.testing.assert_allclose(logs["accuracy"], right, atol=1e-6)
     np.testing.assert_allclose(logs["f1"], f1, atol=1e-6)
     assert ops.shape(ours(IDS)) == (4, 3)
+
+
+def odd_labels(random):
+    """What a configuration might say of labels, right or wrong."""
+    number = random.randint(1, 13)
+    ids = list(range(number))
+    names = [f"{random.choice('abc')}{i}" for i in ids]
+    if random.random() < 0.2:
+        ids[random.randrange(number)] += random.choice([-1, 1, 20])
+    if random.random() < 0.2:
+        names[0] = random.choice([names[-1], "", 0, 7, None, True, ["x"]])
+    id2label = {str(i): name for i, name in zip(ids, names, strict=True)}
+    if random.random() < 0.5:
+        id2label = dict(random.sample(list(id2label.items()), len(id2label)))
+    config = {"id2label": random.choice([id2label] * 5 + [None, {}, "a", 3])}
+    if random.random() < 0.3:
+        config["num_labels"] = random.choice(
+            [number] * 3 + [1, 2, 0, "3", None]
+        )
+    config["problem_type"] = random.choice(
+        [None, None, REGRESSION, SINGLE, MULTI, "other"]
+    )
+    return config
+
+
+def test_odd_configurations():
+    """Each is read as transformers reads it, or refused."""
+    random, read = Random(0), 0
+    for _ in range(300):
+        config = odd_labels(random)
+        try:
+            head = hugging_face_labels.classifier(config)
+        except ValueError as error:
+            assert "config.json" in str(error), error
+            continue
+        read += 1
+        theirs = transformers.BertConfig(**config)
+        made_up = [f"LABEL_{i}" for i in range(head.num_labels)]
+        names = head.label_names or made_up
+        assert dict(enumerate(names)) == {
+            i: str(name) for i, name in theirs.id2label.items()
+        }
+        kinds = {
+            REGRESSION: heads.Regression,
+            SINGLE: heads.Classification,
+            MULTI: heads.MultilabelClassification,
+            None: heads.Regression if len(names) == 1 else heads.Classification,
+        }
+        assert type(head) is kinds[theirs.problem_type]
+    assert 80 < read < 200
