@@ -271,10 +271,10 @@ def test_probabilities_as_targets(smoothing):
 @pytest.mark.parametrize("distribution", ["uniform", "others"])
 def test_one_hot_targets(distribution):
     """Equal to indices; all zeros are what is no class."""
-    targets = np.array([[4, 0, -1], [2, -1, 1]])
-    one_hot = np.eye(5)[targets] * (targets >= 0)[..., None]
+    targets = np.array([[4, 0, -100], [2, -100, 1]])
+    one_hot = np.eye(5)[targets.clip(0)] * (targets >= 0)[..., None]
     logits = np.random.default_rng(4).normal(size=(2, 3, 5)).astype("float32")
-    loss = LabelSmoothedCrossentropy(0.1, distribution, ignore_class=-1)
+    loss = LabelSmoothedCrossentropy(0.1, distribution, ignore_class=-100)
     for weights in (None, np.array([0.5, 2.0]), np.abs(SOFT[..., 0])):
         np.testing.assert_allclose(
             value(loss, one_hot, logits, sample_weight=weights),
