@@ -14,8 +14,8 @@ class Head(keras.Layer):
     A head is given to `keras_dl.applications.TaskModel`, which makes its
     variables by `attach`, and hands it what the encoder found.
 
-    A subclass writes `attach` and `call`, and `default_loss` and
-    `default_metrics`. `inputs` names what it reads beside the encoder's own
+    A subclass writes `attach` and `call`, `default_loss`, `default_metrics`
+    and `target_kind`. `inputs` names what it reads beside the encoder's own
     inputs, `optional` what of these it can do without; `flattens` says that a
     row of inputs is several texts, `reads_pooled` that the pooled output is
     needed, and `looks_up_tokens` that it looks up tokens of its own in the

@@ -183,7 +183,8 @@ def _judges(place, given, kind):
             raise ValueError(
                 f"`{place}` must fit targets that are {KINDS[kind.kind]}. "
                 f"Allowed are {_ADVICE[kind.kind]}. Received: "
-                f"{place}={_title(judge)}."
+                f"{place}={_title(judge)}. A model says by `target_kind` what "
+                "its targets are."
             )
         yield place, _title(judge), forms
 
