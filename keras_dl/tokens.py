@@ -56,6 +56,7 @@ def likeliest_classes(y_true, y_pred, ignore_class=None):
     if not are_probabilities(y_true, y_pred):
         return class_indices(y_true, y_pred)
     none = -1 if ignore_class is None else ignore_class
+    none = none[0] if isinstance(none, tuple) else none
     found = ops.cast(ops.argmax(y_true, axis=-1), "int32")
     return ops.where(ops.any(ops.not_equal(y_true, 0), -1), found, none)
 

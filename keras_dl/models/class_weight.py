@@ -113,6 +113,8 @@ class ClassWeightedModel(keras.Model):
             self._keep_class_weight(None)
         return super().fit(x, y, *args, **kwargs)
 
+    fit.__signature__ = inspect.signature(keras.Model.fit)
+
     def train_on_batch(
         self, x, y=None, sample_weight=None, class_weight=None, **kwargs
     ):
