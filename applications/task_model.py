@@ -1,6 +1,7 @@
 """An encoder with the heads of its tasks."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_dl.applications.bases.writing import WritingModel
@@ -286,12 +287,25 @@ class TaskModel(WritingModel, SupervisedModel):
         heads = sum(head.looks_up_tokens for head in self._several())
         return [*paths, *paths[:1] * heads]
 
-    def check_arrays(self, x, y=None):
-        if isinstance(x, (dict, list, tuple)) or hasattr(x, "shape"):
-            own, others = self._split(x)
-            self.encoder.check_arrays(own)
-            for head in self._several():
-                head.check_arrays(others, self.encoder)
+    def check_arrays(self, x, y=None, sample_weight=None):
+        if not isinstance(x, (dict, list, tuple)) and not hasattr(x, "shape"):
+            return
+        own, others = self._split(x)
+        self.encoder.check_arrays(own)
+        inputs = {**own, **others}
+        for name, head in self._by_name().items():
+            head.check_arrays(inputs, self.encoder)
+            targets, weights = y, sample_weight
+            if isinstance(self.heads, dict):
+                targets, weights = (
+                    part.get(name) if isinstance(part, dict) else None
+                    for part in (y, sample_weight)
+                )
+            if isinstance(targets, np.ndarray):
+                called = f"y[{name!r}]" if name else "y"
+                head.check_targets(
+                    called, targets, inputs, self.encoder, weights
+                )
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

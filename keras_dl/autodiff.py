@@ -11,7 +11,10 @@ seed generators and metrics advance and keep their new state. What was
 computed outside of the function is a constant in it.
 
 In the loss of a plain `keras.Model` (`compute_loss`, `add_loss`) they may be
-part of what Keras differentiates, as inside one of these functions.
+part of what Keras differentiates, as inside one of these functions. Nobody says
+so: outside of `keras_dl`'s own steps they count as being inside one. On PyTorch
+that costs what a second derivative does, and the gradient belongs to what is
+recorded; `keras_dl.compiled` takes both away from a loop of one's own.
 """
 
 import warnings

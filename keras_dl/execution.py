@@ -19,8 +19,12 @@ def compiled(function):
     such as the states of seeds and metrics, is written. Variables must have
     been made before: build models first. Losses that layers add inside
     (`add_loss`) are not seen outside: return them. Gradients can be taken
-    inside, by `keras_dl.grad`, and through the function, by `keras_dl` and by
-    Keras' `fit`; PyTorch's own `backward` is not followed.
+    inside, by `keras_dl.grad`, and through the function, by `keras_dl`, by
+    Keras' `fit` and by the backend itself.
+
+    On PyTorch what comes out is part of what it records, as after a call of
+    the function itself: a loop whose results become its inputs again keeps all
+    of them. Return `ops.stop_gradient(...)` where nobody differentiates.
 
     Args:
         function: A function of tensors, arrays, and nested structures of them.
@@ -39,7 +43,7 @@ def compiled(function):
     >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
     >>> def moved(x):
     ...     slope = keras_dl.grad(lambda x: ops.sum(ops.square(model(x))))(x)
-    ...     return x + 0.1 * ops.sign(slope)
+    ...     return ops.stop_gradient(x + 0.1 * ops.sign(slope))
     >>> moved = keras_dl.compiled(moved)
     >>> for _ in range(3):
     ...     x = moved(np.ones((2, 3), "float32"))

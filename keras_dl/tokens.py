@@ -9,17 +9,22 @@ from keras_dl import backend
 
 
 def check_ignore_class(ignore_class):
-    """Returns `ignore_class` if it is an integer or `None`."""
-    whole = isinstance(ignore_class, numbers.Integral)
+    """Returns `ignore_class` if it is an integer, several, or `None`."""
     if ignore_class is None:
         return None
-    if not whole or isinstance(ignore_class, bool):
+    several = isinstance(ignore_class, (list, tuple))
+    given = ignore_class if several else [ignore_class]
+    if not all(map(_is_whole, given)):
         raise ValueError(
             "`ignore_class` must be an integer, the index of the class whose "
-            "positions do not count, or None. "
+            "positions do not count, several in a tuple, or None. "
             f"Received: ignore_class={ignore_class!r}."
         )
-    return int(ignore_class)
+    return tuple(map(int, ignore_class)) if several else int(ignore_class)
+
+
+def _is_whole(number):
+    return isinstance(number, numbers.Integral) and not isinstance(number, bool)
 
 
 def class_indices(y_true, y_pred):
@@ -76,7 +81,8 @@ def token_weights(y_true, y_pred, sample_weight=None, ignore_class=None):
         y_true: Class indices.
         y_pred: Predictions as they came, with the mask that they carry.
         sample_weight: Weights of rows or of positions, or `None`.
-        ignore_class: The class whose positions do not count, or `None`.
+        ignore_class: The class whose positions do not count, several in a
+            tuple, or `None`.
 
     Returns:
         A float32 tensor of the shape of `y_true`, 0 where a position does not
@@ -84,9 +90,11 @@ def token_weights(y_true, y_pred, sample_weight=None, ignore_class=None):
     """
     ones = ops.ones_like(y_true, dtype="float32")
     weights = _keras_mask(y_pred, ones)
-    if ignore_class is not None:
-        real = ops.not_equal(y_true, ignore_class)
-        weights = weights * ops.cast(real, "float32")
+    several = isinstance(ignore_class, tuple)
+    for ignored in ignore_class if several else (ignore_class,):
+        if ignored is not None:
+            real = ops.not_equal(y_true, ignored)
+            weights = weights * ops.cast(real, "float32")
     if sample_weight is not None:
         given = like_rank(sample_weight, y_true)
         # Not a product alone: the weight of what does not count may be NaN.

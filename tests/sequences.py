@@ -24,12 +24,22 @@ def gradients_of(fn, *inputs):
         return ops.sum(ops.square(fn(*inputs)))
 
     argnums = tuple(range(len(inputs)))
-    return numpy(autodiff.grad(loss, argnums)(*inputs))
+    with backend.own_step():
+        return numpy(autodiff.grad(loss, argnums)(*inputs))
 
 
 def compiled(layer, function):
-    """Compiles a function that calls the layer: one program, not many."""
-    return backend.compiled(function, layer.variables)
+    """Compiles a function that calls the layer: one program, not many.
+
+    It runs as in a step of ours, where kernels of one derivative are used.
+    """
+    program = backend.compiled(function, layer.variables)
+
+    def run(*inputs):
+        with backend.own_step():
+            return program(*inputs)
+
+    return run
 
 
 class Masked(keras.Layer):

@@ -325,7 +325,7 @@ def test_second_order_through_a_recurrent_layer():
 
 def test_the_number_in_a_variable():
     """It is looked at in each call, or cannot be where that is impossible."""
-    variable = keras.Variable(2.0)
+    variable = keras.Variable(2.0, trainable=False)
 
     @keras_dl.compiled
     def function(x):

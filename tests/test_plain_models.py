@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 from trainers import normal
 
+import keras_dl
 from keras_dl import Trainer, backend, grad, substitute, variable_gradients
 from keras_dl.layers import LSTM
 
@@ -127,11 +128,54 @@ def test_the_first_order_of_a_trainer_does_not_pay_for_a_second():
     assert seen and not any(seen)
 
 
-def test_outside_of_training_a_gradient_is_a_plain_value():
-    model = Penalized(keras.Sequential([keras.Input((4,)), layers.Dense(1)]))
+def test_outside_of_training_a_gradient_is_part_of_what_is_recorded():
+    """As on PyTorch all that weights go into; the others record nothing."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(1)])
     x = ops.convert_to_tensor(X)
-    for _ in range(2):
-        x = x - RATE * grad(lambda x: ops.sum(model(x) ** 2))(x)
-        # On PyTorch: no graph that grows from step to step.
+
+    def moved(x):
+        return x - RATE * grad(lambda x: ops.sum(model(x) ** 2))(x)
+
+    by_weights = moved(x)
+    assert getattr(by_weights, "requires_grad", True)
+    square = grad(lambda x: ops.sum(x**2))(x)
+    assert not getattr(square, "requires_grad", False)
+    np.testing.assert_allclose(numpy(square), 2 * X, rtol=1e-6)
+
+    @keras_dl.compiled
+    def constant(x):
+        return ops.stop_gradient(moved(x))
+
+    for _ in range(4):
+        x = constant(x)  # A loop of one's own keeps nothing of what it was.
         assert not getattr(x, "requires_grad", False)
-    assert numpy(x).shape == X.shape
+
+
+def test_a_compiled_gradient_is_differentiated_by_keras():
+    """It has run without a second derivative in view, and has it after all."""
+
+    class Compiled(Penalized):
+        def __init__(self, network):
+            super().__init__(network)
+
+            def total(x):
+                return ops.sum(self.network(x))
+
+            self.slope = keras_dl.compiled(grad(total))
+
+        def compute_loss(self, x=None, y=None, y_pred=None, *args, **kwargs):
+            slope = self.slope(x)
+            return ops.mean(ops.square(y_pred - y)) + ops.mean(slope**2)
+
+    def network():
+        net = keras.Sequential([keras.Input((5, 3)), LSTM(4), layers.Dense(1)])
+        net.set_weights([np.full_like(w, 0.3) for w in net.get_weights()])
+        return net
+
+    ours, plain = Compiled(network()), Penalized(network())
+    for _ in range(3):  # Seen, recorded, run from the record.
+        pairs = zip(
+            trained(ours, SEQUENCES), trained(plain, SEQUENCES), strict=True
+        )
+        for a, b in pairs:
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)

@@ -5,9 +5,11 @@ import inspect
 import numbers
 
 import keras
+import numpy as np
 
 from keras_dl.checks import check_choice
 from keras_dl.models import TargetKind
+from keras_dl.models.ranges import check_classes, check_finite
 from keras_dl.models.supervised_model import (
     SupervisedModel,
     check_takes_logits,
@@ -113,6 +115,14 @@ class ModelByTask(SupervisedModel):
                 multi_label=several, num_labels=labels, name="auc"
             ),
         ]
+
+    def check_arrays(self, x, y=None, sample_weight=None):
+        if not isinstance(y, np.ndarray):
+            return
+        if self.task != "multiclass":
+            check_finite("y", y, sample_weight)
+        elif y.ndim == 1 or y.shape[-1] == 1:
+            check_classes("y", y, self.num_outputs, sample_weight)
 
     def predictions(self, outputs):
         return keras.activations.get(_ACTIVATIONS[self.task])(outputs)

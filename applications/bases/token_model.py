@@ -1,11 +1,11 @@
 """What the models of token ids have in common."""
 
-import numpy as np
 from keras import ops
 
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity
 from keras_dl.models import SupervisedModel, TargetKind
+from keras_dl.models.ranges import check_classes, check_ids
 from keras_dl.models.supervised_model import check_takes_logits
 
 UNKNOWN_ID = 1
@@ -17,10 +17,9 @@ class TokenModel(SupervisedModel):
     A subclass hands its arguments to `_remember`, which keeps them as its
     config, and sets `vocabulary_size` and, with several inputs, `input_sizes`.
 
-    Ids outside the vocabulary are refused by name where they come as arrays
-    (`fit`, `evaluate`, `predict`). Where they come from a dataset, and so
-    first show up inside compiled code, inputs are read as the unknown token,
-    and the loss of targets is NaN.
+    `fit`, `evaluate` and `predict` refuse ids outside the vocabulary by name,
+    wherever they come from. A call reads them as the unknown token, and the
+    loss of such targets is NaN.
     """
 
     reads_source = False
@@ -56,21 +55,11 @@ class TokenModel(SupervisedModel):
     def check_loss(self, loss):
         check_takes_logits(loss)
 
-    def check_arrays(self, x, y=None):
+    def check_arrays(self, x, y=None, sample_weight=None):
         parts = list(x) if isinstance(x, (list, tuple)) else [x]
-        pairs = list(zip(parts, self.input_sizes, strict=False))
-        for name, ids, size in [
-            *(("x", ids, size) for ids, size in pairs),
-            ("y", y, self.vocabulary_size),
-        ]:
-            if not isinstance(ids, np.ndarray) or not ids.size:
-                continue
-            if ids.min() < 0 or ids.max() >= size:
-                raise ValueError(
-                    f"`{name}` holds ids that are not in the vocabulary: ids "
-                    f"from 0 to {size - 1} are allowed. Received: ids from "
-                    f"{ids.min()} to {ids.max()}."
-                )
+        for ids, size in zip(parts, self.input_sizes, strict=False):
+            check_ids("x", ids, 0, size)
+        check_classes("y", y, self.vocabulary_size, sample_weight)
 
     def get_config(self):
         return {**super().get_config(), **self._arguments}

@@ -58,10 +58,9 @@ class BERT(PublishedModel):
     what goes into the first block, those that come out of each, and
     `"attention_weights/0"`, those of the tokens in the first block.
 
-    **Ids out of range.** `fit`, `evaluate` and `predict` refuse arrays that
-    hold them by name. Elsewhere, inside compiled code, an id of a token,
-    segment, pattern or entity that does not exist makes the outputs of its
-    text NaN.
+    **Ids out of range.** `fit`, `evaluate` and `predict` refuse data that hold
+    them by name, arrays and batches alike. In a call an id of a token, segment,
+    pattern or entity that does not exist makes the outputs of its text NaN.
 
     Args:
         vocabulary_size: Number of token ids.

@@ -6,7 +6,8 @@ from keras import ops
 from keras_dl.layers import attention_pattern_mask, combine_masks
 from keras_dl.layers.attention.attention_patterns import ATTENTION_PATTERNS
 from keras_dl.layers.lookup import in_range, nan_unless
-from keras_dl.models.encoder import check_ids, check_length
+from keras_dl.models.encoder import check_length
+from keras_dl.models.ranges import check_ids
 
 INPUTS = (
     "token_ids",

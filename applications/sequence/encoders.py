@@ -81,7 +81,7 @@ class LSTMEncoder(_TokenEncoder):
     **Masking.** Padding has no effect on real tokens, whatever stands there.
 
     **Ids out of range.** As in `keras_dl.applications.BERT`: refused by name
-    in arrays, NaN elsewhere.
+    in data, NaN in a call.
 
     Args:
         vocabulary_size: Number of token ids.

@@ -45,6 +45,7 @@ linear = _adapted("linear")
 lstm = _adapted("lstm")
 normalize_batch = _adapted("normalize_batch")
 normalize_instances = _adapted("normalize_instances")
+own_step = _adapted("own_step")
 pad = _adapted("pad")
 records_gradients = _adapted("records_gradients")
 recurrent_kernel_pays = _adapted("recurrent_kernel_pays")
@@ -81,6 +82,7 @@ __all__ = [
     "name",
     "normalize_batch",
     "normalize_instances",
+    "own_step",
     "pad",
     "records_gradients",
     "recurrent_kernel_pays",

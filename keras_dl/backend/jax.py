@@ -291,13 +291,12 @@ def _pairs(trainer, state):
 def _groups(trainer, state):
     """The variables whose values make up `state`, in Keras' order.
 
-    The optimizer's are part of it in training, not in evaluation.
+    The optimizer's are part of it in training alone, metrics' not in
+    prediction.
     """
-    groups = [
-        trainer.trainable_variables,
-        trainer.non_trainable_variables,
-        trainer.metrics_variables,
-    ]
+    groups = [trainer.trainable_variables, trainer.non_trainable_variables]
     if len(state) == 4:
-        groups.insert(2, trainer.optimizer.variables)
+        groups.append(trainer.optimizer.variables)
+    if len(state) > 2:
+        groups.append(trainer.metrics_variables)
     return groups

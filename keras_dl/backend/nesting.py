@@ -1,22 +1,23 @@
 """How deep differentiated functions lie inside one another."""
 
 import contextlib
-import sys
 import threading
-
-import keras
 
 _local = threading.local()
 
 
 @contextlib.contextmanager
-def differentiated():
+def differentiated(by_others=False):
     """Counts one differentiated function; yields whether it is inside one.
 
     Inside, what it computes will be differentiated a second time.
+
+    Args:
+        by_others: Whether somebody else may differentiate what is computed
+            now, such as Keras' step the loss that it is a part of.
     """
-    before = getattr(_local, "depth", 0)
-    outer = before or int(_inside_a_plain_step())
+    before = depth()
+    outer = before or int(by_others)
     _local.depth = outer + 1
     try:
         yield outer > 0
@@ -40,37 +41,10 @@ def is_differentiated():
     return depth() > 0
 
 
-def may_be_differentiated():
-    """The same, with what Keras' own steps differentiate."""
-    return is_differentiated() or _inside_a_plain_step()
-
-
 def differentiated_twice():
-    """Whether what is computed now will be differentiated a second time.
+    """Whether what is computed now may be differentiated a second time.
 
     Kernels without a second derivative (fused attention, the recurrent
     kernels of cuDNN and oneDNN) must then give way to plain operations.
     """
     return depth() > 1
-
-
-def _inside_a_plain_step():
-    """Whether Keras will differentiate what its `train_step` computes now.
-
-    It does not say so, and on PyTorch nothing else does: there everything is
-    recorded. So this looks for the method among the callers. Our own steps
-    differentiate nothing but what they are told to.
-    """
-    frame = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_name
-        if name == "run_step" and frame.f_globals["__name__"].startswith(
-            "keras_dl.backend"
-        ):
-            return False
-        if name == "train_step" and isinstance(
-            frame.f_locals.get("self"), keras.Model
-        ):
-            return True
-        frame = frame.f_back
-    return False

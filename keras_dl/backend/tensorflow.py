@@ -1,6 +1,8 @@
 """The TensorFlow adapter: gradients by tapes, state by `tf.Variable`."""
 
+import contextlib
 import functools
+import threading
 
 import keras
 import tensorflow as tf
@@ -11,6 +13,7 @@ from keras_dl.backend.nesting import (
     differentiated,
     is_differentiated,
 )
+from keras_dl.backend.tensorflow_second_order import exact_operations
 
 name = "tensorflow"
 scale_by_replicas = tensorflow_replicas.scale_by_replicas
@@ -80,6 +83,37 @@ lstm, gru = loops.make(
 )
 
 
+class _Steps(threading.local):
+    """Whether a step of ours runs."""
+
+    inside = False
+
+
+_steps_of_ours = _Steps()
+
+
+@contextlib.contextmanager
+def own_step():
+    """Elsewhere a tape of somebody else may be open, as in Keras' step."""
+    before = _steps_of_ours.inside
+    _steps_of_ours.inside = True
+    try:
+        yield
+    finally:
+        _steps_of_ours.inside = before
+
+
+@contextlib.contextmanager
+def _by_tape():
+    others = not _steps_of_ours.inside
+    with differentiated(by_others=others) as nested:
+        if nested:
+            with exact_operations():
+                yield
+        else:
+            yield
+
+
 def value_and_gradients(fn, tensors):
     """Evaluates `fn(tensors) -> (value, aux)` and d value / d tensors.
 
@@ -88,7 +122,7 @@ def value_and_gradients(fn, tensors):
         not depend on the tensor.
     """
     with (
-        differentiated(),
+        _by_tape(),
         tf.GradientTape(watch_accessed_variables=False) as tape,
     ):
         # Fresh tensors, so that nothing computed outside counts.
@@ -103,7 +137,7 @@ def variable_gradients(fn, variables):
     # Inside `substitute` the values are tensors, else `tf.Variable`s.
     sources = [variable.value for variable in variables]
     with (
-        differentiated(),
+        _by_tape(),
         tf.GradientTape(watch_accessed_variables=False) as tape,
     ):
         tape.watch(sources)
@@ -179,4 +213,5 @@ def run_if(condition, function, variables):
 
 def run_step(trainer, step, data):
     """Runs the stateful `step(data)` as Keras' TensorFlow trainer expects."""
-    return step(data)
+    with own_step():
+        return step(data)

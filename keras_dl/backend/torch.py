@@ -2,28 +2,27 @@
 
 A training step runs without recording; only a differentiated function
 records, so what a step computes outside of one is a constant, as on the
-other backends. Graphs for higher orders are kept only inside another
-differentiated function, or where Keras' own step differentiates.
+other backends. Graphs for higher orders are kept inside another
+differentiated function, and where PyTorch records anyway, as in Keras' step.
 """
 
-import contextlib
 import functools
 
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
 from keras_dl.backend import (
     scope,
+    torch_gradients,
     torch_images,
     torch_networks,
     torch_recurrent,
 )
-from keras_dl.backend.nesting import differentiated
-from keras_dl.backend.scope import substituted
 from keras_dl.backend.torch_graph import Recorded
 
 name = "torch"
+value_and_gradients = torch_gradients.value_and_gradients
+variable_gradients = torch_gradients.variable_gradients
 call = torch_networks.call
 run_network = torch_networks.run
 lstm = torch_recurrent.lstm
@@ -44,76 +43,6 @@ def scan(step, carry, xs):
         carry, ys = step(carry, now)
         results.append(ys)
     return carry, tuple(map(torch.stack, zip(*results, strict=True)))
-
-
-def value_and_gradients(fn, tensors):
-    """Evaluates `fn(tensors) -> (value, aux)` and d value / d tensors.
-
-    Returns:
-        `((value, aux), gradients)`; a gradient is `None` where `value` does
-        not depend on the tensor.
-    """
-    with _differentiated() as nested:
-        tensors = [_fresh(tensor) for tensor in tensors]
-        value, aux = fn(tensors)
-        return _gradients(value, aux, tensors, nested)
-
-
-def variable_gradients(fn, variables):
-    """Like `value_and_gradients`, of `fn()` by the variables that it reads."""
-    with _differentiated() as nested:
-        sources = [variable.value for variable in variables]
-        if not nested and all(s.requires_grad for s in sources):
-            value, aux = fn()
-        else:
-            # Fresh views, so that what an outer function computed from the
-            # same variables is a constant here.
-            sources = [_fresh(source) for source in sources]
-            with substituted(zip(variables, sources, strict=True)):
-                value, aux = fn()
-        return _gradients(value, aux, sources, nested)
-
-
-def _gradients(value, aux, sources, nested):
-    if value.requires_grad:
-        gradients = torch.autograd.grad(
-            value, sources, create_graph=nested, allow_unused=True
-        )
-    else:
-        gradients = [None] * len(sources)
-    if not nested:
-        value, aux = _detach(value), _detach(aux)
-    return (value, aux), list(gradients)
-
-
-@contextlib.contextmanager
-def _differentiated():
-    """Records operations; yields whether this lies inside another one."""
-    with torch.enable_grad(), differentiated() as nested:
-        if nested:
-            # Fused attention has no second derivative, plain has.
-            with sdpa_kernel(SDPBackend.MATH):
-                yield True
-        else:
-            yield False
-
-
-def _fresh(tensor):
-    if tensor.requires_grad:
-        return tensor.view_as(tensor)
-    return tensor.detach().requires_grad_()
-
-
-def _detach(structure):
-    # The common cases by hand: the general function costs more than a
-    # small layer.
-    if structure is None:
-        return None
-    if isinstance(structure, torch.Tensor):
-        return structure.detach()
-    if type(structure) is tuple:
-        return tuple(map(_detach, structure))
-    return tree_map_only(torch.Tensor, torch.Tensor.detach, structure)
 
 
 def compiled(function, variables=()):
@@ -231,7 +160,12 @@ def run_if(condition, function, variables):
         function()
 
 
+def own_step():
+    """Nothing is recorded but what is differentiated inside."""
+    return torch.no_grad()
+
+
 def run_step(trainer, step, data):
     """Runs the stateful `step(data)` as Keras' PyTorch trainer expects."""
-    with torch.no_grad():
+    with own_step():
         return step(data)

@@ -14,8 +14,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
-from keras_dl.backend.nesting import may_be_differentiated
-from keras_dl.backend.scope import Reading
+from keras_dl.backend.nesting import is_differentiated
+from keras_dl.backend.scope import Reading, substituted
+from keras_dl.backend.torch_gradients import fresh, taken_once_more
 
 
 class Recorded:
@@ -37,10 +38,26 @@ class Recorded:
         self._variables, self._values, self._graphs = {}, [], {}
 
     def __call__(self, *arguments):
-        if may_be_differentiated():
-            return self._function(*arguments)
+        leaves, structure = _flat(arguments)
+        if is_differentiated():
+            return self._function(*_pytree.tree_unflatten(leaves, structure))
         self.follow_weights()
-        return self.run(*arguments)
+        if not torch.is_grad_enabled():
+            return self._run(leaves, structure)
+        graph = self._graph_of(leaves, structure)
+        if graph is None:
+            return self._function(*_pytree.tree_unflatten(leaves, structure))
+        variables = [v for v in self._variables.values() if v.trainable]
+        found = _AsItself.apply(
+            graph,
+            self._function,
+            structure,
+            variables,
+            len(leaves),
+            *leaves,
+            *(variable.value for variable in variables),
+        )
+        return _pytree.tree_unflatten(found, graph.structure)
 
     def follow_weights(self):
         """Forgets the graphs if the variables hold other tensors by now.
@@ -56,26 +73,35 @@ class Recorded:
 
     @torch.no_grad()
     def run(self, *arguments):
-        """The same, with the weights of the last look at them."""
-        leaves, structure = _pytree.tree_flatten(arguments)
-        leaves = list(map(_plain, leaves))
-        arguments = _pytree.tree_unflatten(leaves, structure)
+        """The same, with the weights of the last look at them.
+
+        Nobody differentiates through it.
+        """
+        return self._run(*_flat(arguments))
+
+    def _run(self, leaves, structure):
+        graph = self._graph_of(leaves, structure)
+        if graph is None:
+            return self._function(*_pytree.tree_unflatten(leaves, structure))
+        return _pytree.tree_unflatten(graph(*leaves), graph.structure)
+
+    def _graph_of(self, leaves, structure):
+        """The graph of such arguments, or `None` if there is none (yet)."""
         key = (structure, *map(_kind, leaves))
         if key not in self._graphs:
-            self._graphs[key] = None
-            return self._function(*arguments)
-        if self._graphs[key] is None:
+            self._graphs[key] = _SEEN
+            return None
+        if self._graphs[key] is _SEEN:
             self._graphs[key] = self._record(leaves, structure)
-        return self._graphs[key](leaves)
+        return self._graphs[key]
 
+    @torch.no_grad()
     def _record(self, leaves, structure):
-        def plain(leaves):
-            return self._function(*_pytree.tree_unflatten(leaves, structure))
-
         specs = []
 
         def flat(*leaves):
-            found, spec = _pytree.tree_flatten(plain(leaves))
+            arguments = _pytree.tree_unflatten(leaves, structure)
+            found, spec = _pytree.tree_flatten(self._function(*arguments))
             specs.append(spec)
             return found
 
@@ -84,16 +110,86 @@ class Recorded:
                 graph = make_fx(flat)(*leaves)
         except RuntimeError:
             # It looks at values; or it fails, as it will once more, aloud.
-            return plain
+            return None
         if scope.writes():
-            return plain
+            return None
         self._variables.update(scope.read)
         self._values = self._held()
         _compute_once(graph.graph)
         if self._in_place:
             _write_in_place(graph.graph)
         graph.recompile()
-        return lambda leaves: _pytree.tree_unflatten(graph(*leaves), specs[-1])
+        graph.structure = specs[-1]
+        (results,) = graph.graph.output_node().args
+        graph.constant = [
+            getattr(node, "target", None) is torch.ops.aten.detach.default
+            for node in results
+        ]
+        return graph
+
+
+_SEEN = object()  # Of such arguments there was one call.
+
+
+class _AsItself(torch.autograd.Function):
+    """Runs the graph of a function; its derivative is the function's own.
+
+    Nothing tells whether there will be one. So none is prepared: what is
+    differentiated after all runs once more.
+    """
+
+    @staticmethod
+    def forward(ctx, graph, function, structure, variables, number, *sources):
+        ctx.function, ctx.structure = function, structure
+        ctx.variables, ctx.number = variables, number
+        ctx.others = [
+            None if isinstance(source, torch.Tensor) else source
+            for source in sources
+        ]
+        ctx.save_for_backward(
+            *(s if isinstance(s, torch.Tensor) else None for s in sources)
+        )
+        found = tuple(graph(*sources[:number]))
+        ends = zip(found, graph.constant, strict=True)
+        ctx.mark_non_differentiable(*(y for y, constant in ends if constant))
+        return found
+
+    @staticmethod
+    def backward(ctx, *slopes):
+        with taken_once_more() as nested:
+            sources = [
+                other if tensor is None else tensor
+                for tensor, other in zip(
+                    ctx.saved_tensors, ctx.others, strict=True
+                )
+            ]
+            places = [
+                place
+                for place, needed in enumerate(ctx.needs_input_grad[5:])
+                if needed
+            ]
+            for place in places:
+                sources[place] = fresh(sources[place])
+            leaves, values = sources[: ctx.number], sources[ctx.number :]
+            arguments = _pytree.tree_unflatten(leaves, ctx.structure)
+            with substituted(zip(ctx.variables, values, strict=True)):
+                found = _pytree.tree_leaves(ctx.function(*arguments))
+            pairs = [
+                (y, slope)
+                for y, slope in zip(found, slopes, strict=True)
+                if slope is not None and getattr(y, "requires_grad", False)
+            ]
+            gradients = torch.autograd.grad(
+                [y for y, _ in pairs],
+                [sources[place] for place in places],
+                [slope for _, slope in pairs],
+                create_graph=nested,
+                allow_unused=True,
+            )
+        results = [None] * (5 + len(sources))
+        for place, gradient in zip(places, gradients, strict=True):
+            results[5 + place] = gradient
+        return tuple(results)
 
 
 def _compute_once(graph):
@@ -153,6 +249,12 @@ class _NoValues(TorchFunctionMode):
         if name in _ARRAYS or (of_variable and name in _NUMBERS):
             raise RuntimeError(f"Tensor.{name} is not recorded.")
         return function(*arguments, **(kwargs or {}))
+
+
+def _flat(arguments):
+    """The leaves of arguments, tensors as plain ones, and their structure."""
+    leaves, structure = _pytree.tree_flatten(arguments)
+    return list(map(_plain, leaves)), structure
 
 
 def _plain(leaf):

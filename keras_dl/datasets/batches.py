@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_dl.checks import check_integer, check_seed
+from keras_dl.datasets.arrays import as_arrays, check_aligned
 
 
 class Batches(keras.utils.PyDataset):
@@ -26,8 +27,11 @@ class Batches(keras.utils.PyDataset):
       never stopped.
 
     Args:
-        x: Array, or dict of arrays, with the examples along the first axis.
-        y: Array of targets, or `None`.
+        x: Array, or dict, tuple or list of arrays, with the examples along the
+            first axis. Tensors, lists of equal rows and pandas' `DataFrame`s
+            and `Series` become arrays; the latter are read by position, so
+            that shuffled ones stay together with their targets.
+        y: Targets, likewise, or `None`.
         batch_size: Integer of at least 1.
         shuffle: Whether to permute the examples in each epoch.
         seed: Integer from 0 to 2**32 - 1: where the permutations come from.
@@ -38,8 +42,9 @@ class Batches(keras.utils.PyDataset):
             it may also be set.
 
     Raises:
-        ValueError: If `batch_size` or `seed` is out of range, or if there is
-            not a single batch.
+        ValueError: If `batch_size` or `seed` is out of range, `x` and `y` have
+            not as many examples, or there is not a single batch.
+        TypeError: If `x` or `y` is nothing of the kind, such as a generator.
 
     Example:
 
@@ -59,13 +64,13 @@ class Batches(keras.utils.PyDataset):
         drop_remainder=False,
     ):
         super().__init__()
-        self.x = x
-        self.y = y
+        self.x = as_arrays("x", x)
+        self.y = None if y is None else as_arrays("y", y)
         self.batch_size = check_integer("batch_size", batch_size, minimum=1)
         self.shuffle = shuffle
         self.seed = check_seed(seed)
         self.drop_remainder = drop_remainder
-        self.num_examples = len(keras.tree.flatten(x)[0])
+        self.num_examples = check_aligned(x=self.x, y=self.y)
         if not self.num_batches:
             raise ValueError(
                 "There is not a single batch: there are "

@@ -293,6 +293,8 @@ def _columns(name, lists, pad):
             f"structure of `{name}`. Received: {name}_pad={pad!r}."
         )
     for key, values in lists_by_key.items():
+        if hasattr(values, "to_numpy"):
+            values = values.to_numpy()  # pandas' `[0]` is a label.
         if len(values) == 0:
             raise ValueError(f"`{name}` must hold examples. Received: none.")
         if _is_fixed(values):

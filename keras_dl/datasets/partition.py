@@ -30,6 +30,7 @@ def partition(num_examples, validation, test, seed, labels=None):
             left to train on.
     """
     check_seed(seed)
+    labels = None if labels is None else np.asarray(labels)
     fraction = check_fraction("validation", validation)
     num_validation = round(fraction * num_examples)
     num_test = round(check_fraction("test", test) * num_examples)

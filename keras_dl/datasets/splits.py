@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from keras_dl.datasets.arrays import as_arrays, check_aligned
 from keras_dl.datasets.batches import Batches
 
 
@@ -35,12 +36,20 @@ class Split:
     """Examples and their targets, as NumPy arrays in memory.
 
     Attributes:
-        x: Array with the examples along the first axis, or a dict of such.
+        x: Array with the examples along the first axis, or a dict of such;
+            given in any form that `Batches` takes.
         y: Array of targets, or `None`.
     """
 
     x: Any
     y: Any = None
+
+    def __post_init__(self):
+        x = as_arrays("x", self.x)
+        y = None if self.y is None else as_arrays("y", self.y)
+        check_aligned(x=x, y=y)
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", y)
 
     def __len__(self):
         return len(keras.tree.flatten(self.x)[0])
@@ -48,7 +57,10 @@ class Split:
     def take(self, positions):
         """The examples at `positions` (an integer array), as a `Split`."""
         x = keras.tree.map_structure(lambda array: array[positions], self.x)
-        return Split(x, None if self.y is None else self.y[positions])
+        y = self.y
+        if y is not None:
+            y = keras.tree.map_structure(lambda array: array[positions], y)
+        return Split(x, y)
 
     def batches(
         self, batch_size=32, shuffle=False, seed=0, drop_remainder=False

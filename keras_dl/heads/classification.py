@@ -8,6 +8,7 @@ from keras_dl.heads.head import PooledHead
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
 from keras_dl.models import TargetKind
+from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -67,6 +68,10 @@ class Classification(PooledHead):
 
     def default_metrics(self):
         return [TokenAccuracy(name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        if y.ndim == 1 or y.shape[-1] == 1:
+            check_classes(name, y, self.num_classes, sample_weight)
 
     def get_config(self):
         return {

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from keras_dl.heads.head import NO_TARGET
 from keras_dl.heads.tied_head import TiedHead, gathered
+from keras_dl.models.ranges import check_classes, check_ids
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -57,7 +59,7 @@ class EntityAlignment(TiedHead):
     """
 
     inputs = ("entity_positions", "entity_candidates")
-    optional = ("entity_positions",)
+    optional = position_inputs = ("entity_positions",)
 
     def attach(self, encoder):
         if encoder.entity_stream is None:
@@ -79,3 +81,12 @@ class EntityAlignment(TiedHead):
         logits = ops.matmul(x, ops.swapaxes(ops.cast(vectors, x.dtype), 1, 2))
         logits = ops.cast(logits, "float32")
         return ops.where(ops.expand_dims(there, 1), logits, -1e9)
+
+    def check_arrays(self, inputs, encoder):
+        super().check_arrays(inputs, encoder)
+        name, size = "entity_candidates", encoder.entity_stream.num_entities
+        check_ids(name, inputs.get(name), -1, size)
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        candidates = inputs["entity_candidates"].shape[1]
+        check_classes(name, y, candidates, sample_weight, NO_TARGET)

@@ -8,6 +8,7 @@ from keras_dl.heads.head import Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import ExactMatch
 from keras_dl.models import TargetKind
+from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -74,6 +75,9 @@ class ExtractiveQA(Head):
 
     def default_metrics(self):
         return [ExactMatch()]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        check_classes(name, y, inputs["token_ids"].shape[-1], sample_weight)
 
     def get_config(self):
         return {**super().get_config(), "dropout": self.dropout}

@@ -4,8 +4,9 @@ import keras
 
 from keras_dl.checks import check_label_names, check_rate
 from keras_dl.layers import Dense
+from keras_dl.models.ranges import check_ids
 
-NO_TARGET = -1  # Where a token has no target.
+NO_TARGET = (-1, -100)  # Where a token has no target: ours, and PyTorch's.
 
 
 class Head(keras.Layer):
@@ -15,11 +16,12 @@ class Head(keras.Layer):
     variables by `attach`, and hands it what the encoder found.
 
     A subclass writes `attach` and `call`, `default_loss`, `default_metrics`
-    and `target_kind`. `inputs` names what it reads beside the encoder's own
-    inputs, `optional` what of these it can do without; `flattens` says that a
-    row of inputs is several texts, `reads_pooled` that the pooled output is
-    needed, and `looks_up_tokens` that it looks up tokens of its own in the
-    encoder's embedding.
+    and `target_kind`, and `check_targets` where not every number is one.
+    `inputs` names what it reads beside the encoder's own inputs, `optional`
+    what of these it can do without, `position_inputs` which are places in the
+    text; `flattens` says that a row of inputs is several texts, `reads_pooled`
+    that the pooled output is needed, and `looks_up_tokens` that it looks up
+    tokens of its own in the encoder's embedding.
 
     **Predictions.** What `predict` gives, and metrics get: those logits, unless
     a head says otherwise by `predictions`. `returns_logits` says that losses
@@ -42,6 +44,7 @@ class Head(keras.Layer):
 
     inputs = ()
     optional = ()
+    position_inputs = ()
     flattens = False
     reads_pooled = False
     looks_up_tokens = False
@@ -82,7 +85,21 @@ class Head(keras.Layer):
         raise NotImplementedError
 
     def check_arrays(self, inputs, encoder):
-        """Refuses arrays among its inputs that hold ids that do not exist."""
+        """Refuses arrays among the inputs that hold ids that do not exist."""
+        length = inputs["token_ids"].shape[-1]
+        for name in self.position_inputs:
+            check_ids(name, inputs.get(name), 0, length)
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        """Refuses targets that there are not, where they are arrays.
+
+        Args:
+            name: What to call them in the error.
+            y: The targets.
+            inputs: The inputs of the model, a dict.
+            encoder: The encoder.
+            sample_weight: Their weights; what has none is not looked at.
+        """
 
     def target_kind(self):
         """What targets are, a `keras_dl.models.TargetKind`, or `None`."""

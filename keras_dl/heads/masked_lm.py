@@ -39,7 +39,7 @@ class MaskedLM(TiedHead):
     """
 
     inputs = ("masked_positions",)
-    optional = inputs
+    optional = position_inputs = inputs
 
     def attach(self, encoder):
         self.dense, self.norm = self._dense_and_norm(

@@ -7,6 +7,7 @@ from keras_dl.heads.head import PooledHead
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
 from keras_dl.models import TargetKind
+from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -64,3 +65,8 @@ class MultipleChoice(PooledHead):
 
     def default_metrics(self):
         return [TokenAccuracy(name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        choices = inputs["token_ids"].shape[1]
+        if y.ndim == 1 or y.shape[-1] == 1:
+            check_classes(name, y, choices, sample_weight)

@@ -6,6 +6,7 @@ from keras_dl.checks import check_integer
 from keras_dl.heads.head import PooledHead
 from keras_dl.metrics import PearsonCorrelation, SpearmanCorrelation
 from keras_dl.models import TargetKind
+from keras_dl.models.ranges import check_finite
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -54,6 +55,9 @@ class Regression(PooledHead):
 
     def default_loss(self):
         return keras.losses.MeanSquaredError()
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        check_finite(name, y, sample_weight)
 
     def default_metrics(self):
         if self.num_outputs > 1:

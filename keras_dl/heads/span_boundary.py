@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_dl.checks import check_integer
 from keras_dl.heads.tied_head import TiedHead, gathered
+from keras_dl.models.ranges import check_ids
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -55,6 +56,7 @@ class SpanBoundary(TiedHead):
     """
 
     inputs = ("span_left", "span_right", "span_offset")
+    position_inputs = ("span_left", "span_right")
 
     def __init__(self, max_span=10, position_dim=200, **kwargs):
         super().__init__(**kwargs)
@@ -95,6 +97,10 @@ class SpanBoundary(TiedHead):
         )
         x = self.first_norm(self.first(x))
         return self._logits(self.second_norm(self.second(x)), encoder)
+
+    def check_arrays(self, inputs, encoder):
+        super().check_arrays(inputs, encoder)
+        check_ids("span_offset", inputs.get("span_offset"), 0, self.max_span)
 
     def get_config(self):
         return {

@@ -7,6 +7,7 @@ from keras_dl import backend
 from keras_dl.heads.head import NO_TARGET, Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
+from keras_dl.models.ranges import check_classes
 
 
 class TiedHead(Head):
@@ -55,6 +56,10 @@ class TiedHead(Head):
 
     def default_metrics(self):
         return [TokenAccuracy(NO_TARGET, name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        size = encoder.vocabulary_size
+        check_classes(name, y, size, sample_weight, NO_TARGET)
 
 
 def gathered(x, positions):

@@ -8,6 +8,7 @@ from keras_dl.heads.head import NO_TARGET, Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
 from keras_dl.models import TargetKind
+from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -17,8 +18,9 @@ class TokenClassification(Head):
         logits_t = W drop(h_t) + b
 
     **Shapes.** To logits `(batch, time, num_tags)`; targets are tag indices,
-    `(batch, time)`, -1 where there is no target: padding, special tokens, and
-    all but the first piece of a word. `keras_dl.text.TaggedWords` makes them.
+    `(batch, time)`, -1 or -100 where there is no target: padding, special
+    tokens, and all but the first piece of a word. `keras_dl.text.TaggedWords`
+    makes them.
     One-hot targets have the shape of the logits, all 0 where there is none.
 
     **Predictions.** Probabilities of each token's tags.
@@ -81,6 +83,9 @@ class TokenClassification(Head):
 
     def default_metrics(self):
         return [TokenAccuracy(NO_TARGET, name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        check_classes(name, y, self.num_tags, sample_weight, NO_TARGET)
 
     def get_config(self):
         return {

@@ -15,7 +15,7 @@ from keras_dl.layers.attention.decoder_steps import next_step, start_steps
 from keras_dl.layers.lookup import looked_up
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity, TokenAccuracy
-from keras_dl.models.encoder import check_ids
+from keras_dl.models.ranges import check_classes, check_ids
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -196,8 +196,12 @@ class TransformerDecoder(TiedHead):
         return self._logits(x, encoder)
 
     def check_arrays(self, inputs, encoder):
+        super().check_arrays(inputs, encoder)
         ids = inputs.get("decoder_ids")
         check_ids("decoder_ids", ids, 0, encoder.vocabulary_size)
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        check_classes(name, y, encoder.vocabulary_size, sample_weight)
 
     def start(self, memory, mask, length):
         """The state of writing at most `length` tokens from a memory."""

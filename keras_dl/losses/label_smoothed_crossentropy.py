@@ -58,7 +58,8 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
             the target.
         distribution: `"uniform"` or `"others"`: who gets it.
         ignore_class: Class index whose positions do not count, such as that
-            of padding, or `None`. It need not be a class: -100 is allowed.
+            of padding, several in a tuple, or `None`. It need not be a class:
+            -100 is allowed.
         from_logits: Whether `y_pred` holds logits; else probabilities, which
             are normalized and taken for at least `keras.config.epsilon()`.
         reduction: As `keras.losses.Loss` takes it.

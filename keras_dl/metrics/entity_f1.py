@@ -51,7 +51,8 @@ class EntityF1(Sums):
         scheme: `"bio"` or `"iob1"`, with B and I, or `"bioes"`, with E at the
             end of an entity and S for one of a single token.
         score: What `result` gives: `"f1"`, `"precision"` or `"recall"`.
-        ignore_class: Index whose positions do not count, or `None`.
+        ignore_class: Index whose positions do not count, several in a tuple,
+            or `None`.
         name: Name of the metric; `"entity_"` and the score by default.
         dtype: Dtype of the metric, as `keras.metrics.Metric` takes it.
 
@@ -78,7 +79,7 @@ class EntityF1(Sums):
         tags,
         scheme="bio",
         score="f1",
-        ignore_class=-1,
+        ignore_class=(-1, -100),
         name=None,
         dtype=None,
     ):

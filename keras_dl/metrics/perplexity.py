@@ -32,7 +32,7 @@ class Perplexity(Ratio):
     Args:
         from_logits: Whether `y_pred` holds logits; else probabilities.
         ignore_class: Class index whose positions do not count, such as that
-            of padding, or `None`.
+            of padding, several in a tuple, or `None`.
         name: Name of the metric.
         dtype: Dtype of the metric, as `keras.metrics.Metric` takes it.
 

@@ -23,7 +23,7 @@ class TokenAccuracy(Ratio):
 
     Args:
         ignore_class: Class index whose positions do not count, such as that
-            of padding, or `None`.
+            of padding, several in a tuple, or `None`.
         name: Name of the metric.
         dtype: Dtype of the metric, as `keras.metrics.Metric` takes it.
 

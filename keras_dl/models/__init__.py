@@ -8,6 +8,7 @@ from keras_dl.models.embedded import call_embedded, embed
 from keras_dl.models.encoder import Encoder
 from keras_dl.models.features import feature_paths, features, taps
 from keras_dl.models.paths import sublayer, sublayers
+from keras_dl.models.ranges import check_classes, check_finite, check_ids
 from keras_dl.models.readings import (
     WeightMask,
     WeightReading,
@@ -30,6 +31,9 @@ __all__ = [
     "WeightMask",
     "WeightReading",
     "call_embedded",
+    "check_classes",
+    "check_finite",
+    "check_ids",
     "embed",
     "feature_paths",
     "features",

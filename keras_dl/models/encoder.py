@@ -1,13 +1,15 @@
 """`Encoder`: what heads need of a body that reads texts."""
 
 import keras
-import numpy as np
 from keras import ops
 
+from keras_dl.models.checked_data import run_checked
+from keras_dl.models.ranges import check_ids
+from keras_dl.models.restored import RestoredModel
 from keras_dl.models.serialization import ConfiguredModel
 
 
-class Encoder(ConfiguredModel):
+class Encoder(RestoredModel, ConfiguredModel):
     """A model that reads texts, and leaves it to heads to say what of them.
 
     Whatever is an `Encoder` takes every head of `keras_dl.heads` in a
@@ -122,19 +124,13 @@ class Encoder(ConfiguredModel):
         )
 
     def predict(self, x, *args, **kwargs):
-        """As `keras.Model.predict`, with a check of the ids in arrays."""
-        self.check_arrays(x)
-        return super().predict(x, *args, **kwargs)
-
-
-def check_ids(name, ids, lowest, size):
-    """Refuses an array with ids that are not from `lowest` to `size - 1`."""
-    if not isinstance(ids, np.ndarray) or not ids.size:
-        return
-    if ids.min() < lowest or ids.max() >= size:
-        raise ValueError(
-            f"`{name}` must be from {lowest} to {size - 1}. Received: ids "
-            f"from {ids.min()} to {ids.max()}."
+        """As `keras.Model.predict`, with a check of the ids."""
+        return run_checked(
+            lambda x, *_: self.check_arrays(x),
+            super().predict,
+            x,
+            *args,
+            **kwargs,
         )
 
 

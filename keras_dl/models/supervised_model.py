@@ -4,13 +4,17 @@ import inspect
 
 import keras
 
+from keras_dl.models.checked_data import run_checked
 from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
+from keras_dl.models.restored import RestoredModel
 from keras_dl.models.serialization import ConfiguredModel
 from keras_dl.models.target_fit import TargetFit
 
 
-class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
+class SupervisedModel(
+    RestoredModel, PartlyTrainedModel, ClassWeightedModel, ConfiguredModel
+):
     """A Keras model with the loss, metrics and predictions of its task.
 
     The base of the models of `keras_dl.applications`, and of your own that are
@@ -25,7 +29,7 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
     | `targets(y)`          | of targets, or their weights, those it takes     |
     | `target_kind()`       | what they are: a class, labels, numbers          |
     | `untrained_variables()`| what no optimizer updates                       |
-    | `check_arrays(x, y)`  | refuses arrays that hold what cannot be          |
+    | `check_arrays(x, y, w)`| refuses data that hold what cannot be           |
     | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
     | `embedding_paths()`   | look-ups of tokens: `keras_dl.models.embed`      |
 
@@ -86,8 +90,12 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
         """What outputs mean: probabilities or values; see the class."""
         return outputs
 
-    def check_arrays(self, x, y=None):
-        """Refuses arrays that hold what cannot be, such as unknown ids."""
+    def check_arrays(self, x, y=None, sample_weight=None):
+        """Refuses arrays that hold what cannot be, such as unknown ids.
+
+        `fit`, `evaluate` and `predict` ask it of all data, whole or in batches,
+        before a step has seen them; see `keras_dl.models.check_ids`.
+        """
 
     def check_loss(self, loss):
         """Refuses a loss that does not fit the outputs; see `takes_logits`."""
@@ -146,25 +154,31 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
         self._target_fit.check(y, y_pred)
         return super().compute_metrics(x, y, self.predictions(y_pred), weights)
 
-    def _check_data(self, x, y=None):
+    def _check_data(self, x, y=None, sample_weight=None):
         """Refuses arrays, in the words of the model and of its targets."""
-        self.check_arrays(x, y)
+        self.check_arrays(x, y, sample_weight)
         if y is not None:
             self._target_fit.check_arrays(self.targets(y))
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with a check of what arrays hold.
+        """As `keras.Model.fit`, with a check of what the data hold.
 
         `class_weight`, a dict by class indices or by names of labels, weighs
         each target that has a class, and may stand beside `sample_weight`.
         """
-        self._check_data(x, y)
-        return super().fit(x, y, *args, **kwargs)
+        return self._checked(super().fit, x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, with a check of what arrays hold."""
-        self._check_data(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
+        """As `keras.Model.evaluate`, with a check of what the data hold."""
+        return self._checked(super().evaluate, x, y, *args, **kwargs)
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.train_on_batch`, with a check of what arrays hold."""
+        return self._checked(super().train_on_batch, x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.test_on_batch`, with a check of what arrays hold."""
+        return self._checked(super().test_on_batch, x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Predictions as NumPy arrays; see the class.
@@ -181,12 +195,15 @@ class SupervisedModel(PartlyTrainedModel, ClassWeightedModel, ConfiguredModel):
 
     def predict_logits(self, x, *args, **kwargs):
         """As `predict`, but what a call returns."""
-        self.check_arrays(x)
-        return super().predict(x, *args, **kwargs)
+        return self._checked(super().predict, x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         """Predictions for a single batch; see `predict`."""
-        return self._as_predictions(super().predict_on_batch(x))
+        outputs = self._checked(super().predict_on_batch, x)
+        return self._as_predictions(outputs)
+
+    def _checked(self, run, *args, **kwargs):
+        return run_checked(self._check_data, run, *args, **kwargs)
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(

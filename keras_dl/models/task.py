@@ -62,9 +62,9 @@ class Task:
         trained = set(map(id, self.model.trainable_variables))
         return [v for v in self.model.variables if id(v) not in trained]
 
-    def check_arrays(self, x, y=None):
+    def check_arrays(self, x, y=None, sample_weight=None):
         """Refuses arrays that hold what cannot be."""
-        self._ask("check_arrays", None, x, y)
+        self._ask("check_arrays", None, x, y, sample_weight)
 
     def check_loss(self, loss):
         """Refuses a loss that does not fit the model's outputs."""

@@ -103,7 +103,7 @@ class TestEach:
             lambda: model.predict(bad),
             lambda: model.fit(x, y + SIZE),
         ):
-            with pytest.raises(ValueError, match="not in the vocabulary"):
+            with pytest.raises(ValueError, match="`[xy]` must be from 0 to"):
                 call()
         # Inside compiled code they are read as the unknown token.
         call = compiled(model, model)

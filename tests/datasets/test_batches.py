@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_dl.datasets import Batches, Split
+from keras_dl.datasets import Batches, BucketedBatches, Split
 
 
 def examples(num_examples):
@@ -181,3 +181,72 @@ def test_epoch_is_checked():
     batches = Batches(np.zeros((2, 1)))
     with pytest.raises(ValueError, match=r"`epoch`.*epoch=-1"):
         batches.epoch = -1
+
+
+def shuffled_frame():
+    """Rows whose label, feature and target all differ, out of order."""
+    import pandas
+
+    frame = pandas.DataFrame(
+        {"feature": [1.0, 2.0, 3.0, 4.0, 5.0], "target": [10, 20, 30, 40, 50]}
+    )
+    return frame.sample(frac=1, random_state=3)
+
+
+@pytest.mark.parametrize("name", ["by label", "by text", "by position"])
+def test_rows_of_pandas_stay_with_their_targets(name):
+    frame = shuffled_frame()
+    if name == "by text":
+        frame.index = list("vwxyz")
+    if name == "by position":
+        frame = frame.reset_index(drop=True)
+    batches = Batches(
+        frame[["feature"]], frame["target"], batch_size=2, shuffle=True
+    )
+    for x, y in batches:
+        np.testing.assert_array_equal(10 * x[:, 0], y)
+    split = Split(frame["feature"], frame["target"]).take(np.array([4, 0]))
+    np.testing.assert_array_equal(10 * split.x, split.y)
+    buckets = BucketedBatches(
+        [[1], [2], [3], [4], [5]], frame["target"], batch_size=2
+    )
+    wanted = frame["target"].to_numpy()
+    for x, y in buckets:
+        np.testing.assert_array_equal(wanted[x[:, 0] - 1], y)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda a: a.tolist(),
+        keras.ops.convert_to_tensor,
+        lambda a: memoryview(a),
+        lambda a: {"a": a.tolist()},
+        lambda a: (a, a.tolist()),
+        lambda a: [a, a],
+    ],
+    ids=["lists", "tensors", "buffer", "dict", "tuple", "list"],
+)
+def test_other_forms(form):
+    x = np.arange(10.0).reshape(5, 2)
+    batches = Batches(form(x), list(range(5)), batch_size=2, shuffle=True)
+    for found, y in batches:
+        for part in keras.tree.flatten(found):
+            np.testing.assert_array_equal(part, x[y])
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "error", "message"),
+    [
+        ((i for i in "ab"), None, TypeError, "`x`.*Received: generator"),
+        (np.ones(3), np.ones(2), ValueError, "3 of x, 2 of y"),
+        ({"a": np.ones(3), "b": np.ones(2)}, None, ValueError, "2 of x\\['b'\\]"),
+        ([[1, 2], [3]], None, ValueError, "rows of one length"),
+        (np.ones(3), "abc", TypeError, "`y`.*Received: str"),
+    ],
+    ids=["generator", "fewer", "fewer in a dict", "ragged", "text"],
+)
+def test_what_is_no_data(x, y, error, message):
+    for kind in (Batches, Split):
+        with pytest.raises(error, match=message):
+            kind(x, y)

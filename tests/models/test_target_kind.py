@@ -230,9 +230,9 @@ def test_arrays_that_are_no_probabilities():
     with pytest.raises(ValueError, match="from 0 to 1.*from 0 to 2"):
         model.fit(IDS, 2 * LABELS, verbose=0)
     model.fit(IDS, LABELS, verbose=0)
-    # Of batches that nobody looked into, the loss says so.
-    logs = classifier().evaluate(Batches({"token_ids": IDS}, LABELS), verbose=0)
-    assert np.isnan(logs[0])
+    # Of batches too, before a step has seen them.
+    with pytest.raises(ValueError, match="do not sum to 1.*In batch 0"):
+        classifier().fit(Batches({"token_ids": IDS}, LABELS), verbose=0)
 
 
 def test_the_kinds_of_other_models():

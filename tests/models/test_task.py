@@ -39,7 +39,7 @@ class Half(SupervisedModel):
     def untrained_variables(self):
         return self.body.variables
 
-    def check_arrays(self, x, y=None):
+    def check_arrays(self, x, y=None, sample_weight=None):
         if np.isnan(x).any():
             raise ValueError("`x` holds NaN")
 

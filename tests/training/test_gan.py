@@ -190,7 +190,8 @@ def test_gradient_of_the_unrolled_loss(loss, optimizer):
             variable.assign(old)
         return value
 
-    assert float(value) == pytest.approx(after_real_updates(), abs=1e-5)
+    value = float(numpy(value)[0])
+    assert value == pytest.approx(after_real_updates(), abs=1e-5)
     start, step = numpy(weight)[0], 2e-2
     for i in ((0, 0), (1, 3), (2, 7)):
         ends = []

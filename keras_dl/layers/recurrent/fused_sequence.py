@@ -34,12 +34,30 @@ class FusedSequence:
             # A masked step counts for nothing, also where it holds NaN.
             sequences = zero_masked(sequences, mask)
         if not self._fits_a_kernel() or not self._pays(sequences, mask):
-            return super().inner_loop(sequences, states, mask, training)
-        if backend.differentiated_twice() or backend.records_gradients():
-            return keras.layers.RNN.inner_loop(
+            found = super().inner_loop(sequences, states, mask, training)
+        elif backend.differentiated_twice() or backend.records_gradients():
+            found = keras.layers.RNN.inner_loop(
                 self, sequences, states, mask, training
             )
-        return self._fused(sequences, states, mask, training)
+        else:
+            return self._fused(sequences, states, mask, training)
+        return self._from_the_state(found, states[0], mask)
+
+    def _from_the_state(self, found, state, mask):
+        """The kernel's results: before the first step that counts, the state.
+
+        Keras' loops begin with zeros there, whatever the initial state is.
+        """
+        if mask is None or self.zero_output_for_mask:
+            return found
+        last, outputs, states = found
+        if self.go_backwards:
+            mask = ops.flip(mask, 1)
+        begun = ops.expand_dims(ops.cumsum(ops.cast(mask, "int32"), 1) > 0, -1)
+        last = ops.where(begun[:, -1], last, state)
+        if self.return_sequences:
+            outputs = ops.where(begun, outputs, ops.expand_dims(state, 1))
+        return last, outputs, states
 
     def _fits_a_kernel(self):
         cell = self.cell

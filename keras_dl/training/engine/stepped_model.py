@@ -12,6 +12,7 @@ from keras_dl import backend
 from keras_dl.backend import keras_names
 from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
+from keras_dl.models.restored import RestoredModel
 from keras_dl.training.engine.log_means import LogMeans
 from keras_dl.training.engine.step_checks import (
     batch_size,
@@ -50,7 +51,7 @@ class _Step(threading.local):
     runs = False
 
 
-class SteppedModel(PartlyTrainedModel, ClassWeightedModel):
+class SteppedModel(RestoredModel, PartlyTrainedModel, ClassWeightedModel):
     """A Keras model that trains and evaluates by plain stateful steps.
 
     It runs `training_step` and `evaluation_step` of its subclass as Keras'
@@ -75,22 +76,6 @@ class SteppedModel(PartlyTrainedModel, ClassWeightedModel):
     def test_step(self, *args):
         step = self._logged(self.evaluation_step, self._evaluation_means)
         return backend.run_step(self, step, *args)
-
-    def make_train_function(self, force=False):
-        before = self.train_function
-        super().make_train_function(force)
-        if self.train_function is not before:
-            self.train_function = backend.restore_on_error(
-                self, self.train_function, self._check_first_step
-            )
-
-    def make_test_function(self, force=False):
-        before = self.test_function
-        super().make_test_function(force)
-        if self.test_function is not before:
-            self.test_function = backend.restore_on_error(
-                self, self.test_function
-            )
 
     def _logged(self, step, means):
         """Wraps a step so that its logs become means over the epoch."""
@@ -172,7 +157,7 @@ class SteppedModel(PartlyTrainedModel, ClassWeightedModel):
         found = super()._flatten_metrics_in_order(others)
         return [logs["loss"], *(found if isinstance(found, list) else [found])]
 
-    def _check_first_step(self, logs):
+    def _check_training_logs(self, logs):
         """Refuses a training that starts with a loss that is not a number."""
         if self._compiled.first_step_passed:
             return

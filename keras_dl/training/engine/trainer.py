@@ -4,6 +4,7 @@ import keras
 
 from keras_dl import autodiff, backend
 from keras_dl.models import Task
+from keras_dl.models.checked_data import run_checked
 from keras_dl.models.target_fit import TargetFit
 from keras_dl.training.engine.named_optimizers import NamedOptimizers
 from keras_dl.training.engine.step_checks import check_structure
@@ -317,17 +318,15 @@ class Trainer(SteppedModel):
             check_structure(x, ("x", "y", "sample_weight?"), kind)
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with the network's check of arrays.
+        """As `keras.Model.fit`, with the network's check of the data.
 
         `class_weight` weighs what has a class, as in `SupervisedModel.fit`.
         """
-        self._look_at(x, y)
-        return super().fit(x, y, *args, **kwargs)
+        return self._checked(super().fit, x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.evaluate`, with the network's check of arrays."""
-        self._look_at(x, y)
-        return super().evaluate(x, y, *args, **kwargs)
+        """As `keras.Model.evaluate`, with the network's check of the data."""
+        return self._checked(super().evaluate, x, y, *args, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         """Predictions: what the network's task makes of its outputs."""
@@ -335,19 +334,28 @@ class Trainer(SteppedModel):
 
     def predict_logits(self, x, *args, **kwargs):
         """As `predict`, but what a call returns."""
-        self._look_at(x)
-        return super().predict(x, *args, **kwargs)
+        return self._checked(super().predict, x, *args, **kwargs)
 
     def predict_on_batch(self, x):
         """Predictions for a single batch; see `predict`."""
-        self._look_at(x)
-        return self._as_predictions(super().predict_on_batch(x))
+        outputs = self._checked(super().predict_on_batch, x)
+        return self._as_predictions(outputs)
 
-    def _look_at(self, x, y=None):
-        """What comes before any run over data."""
-        self._task.check_arrays(x, y)
+    def check_arrays(self, x, y=None, sample_weight=None):
+        """Refuses arrays that hold what cannot be: as the network does."""
+        self._task.check_arrays(x, y, sample_weight)
+
+    def _checked(self, run, *args, **kwargs):
+        self._prepare()
+        return run_checked(self._check_data, run, *args, **kwargs)
+
+    def _check_data(self, x, y=None, sample_weight=None):
+        self.check_arrays(x, y, sample_weight)
         if y is not None:
             self._target_fit.check_arrays(self.targets(y))
+
+    def _prepare(self):
+        """What comes before any run over data."""
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(

@@ -201,9 +201,8 @@ class SupervisedTrainer(Trainer):
         self.train_function = self.test_function = None
         self.predict_function = None
 
-    def _look_at(self, x, y=None):
+    def _prepare(self):
         self._follow()
-        super()._look_at(x, y)
 
     def predict_logits(self, x, *args, **kwargs):
         """As `Trainer.predict_logits`, with weights as they are read."""

@@ -1,0 +1,40 @@
+"""Models that keep their values when a step, or its data, fails."""
+
+import keras
+
+from keras_dl import backend
+
+
+class RestoredModel(keras.Model):
+    """A Keras model that is as it was before the step that fails.
+
+    On JAX Keras moves the values out of the variables while it runs over data;
+    an error would leave the model without them.
+    """
+
+    def make_train_function(self, force=False):
+        before = self.train_function
+        super().make_train_function(force)
+        if self.train_function is not before:
+            self.train_function = backend.restore_on_error(
+                self, self.train_function, self._check_training_logs
+            )
+
+    def make_test_function(self, force=False):
+        before = self.test_function
+        super().make_test_function(force)
+        if self.test_function is not before:
+            self.test_function = backend.restore_on_error(
+                self, self.test_function
+            )
+
+    def make_predict_function(self, force=False):
+        before = self.predict_function
+        function = super().make_predict_function(force)
+        if self.predict_function is not before:
+            function = backend.restore_on_error(self, self.predict_function)
+            self.predict_function = function
+        return function
+
+    def _check_training_logs(self, logs):
+        """Raises an error where the logs of a step are those of a failure."""
