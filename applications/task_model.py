@@ -5,7 +5,10 @@ import numpy as np
 from keras import ops
 
 from keras_dl.applications.bases.writing import WritingModel
-from keras_dl.applications.bert import hugging_face
+from keras_dl.applications.bert import (
+    hugging_face,
+    hugging_face_tokenizers,
+)
 from keras_dl.applications.bert import hugging_face_heads as their_heads
 from keras_dl.applications.bert.bert import BERT
 from keras_dl.heads import Head
@@ -139,7 +142,7 @@ class TaskModel(WritingModel, SupervisedModel):
         file.load(model._their_tensors(task, family), ignored)
         return model
 
-    def to_hugging_face(self, folder, task=None):
+    def to_hugging_face(self, folder, task=None, vocabulary=None):
         """Writes `config.json` and `model.safetensors`.
 
         Args:
@@ -147,9 +150,13 @@ class TaskModel(WritingModel, SupervisedModel):
             task: End of the name of the class there, such as
                 `"ForNextSentencePrediction"`, where the head alone does not
                 say it; `"ForSequenceClassification"` is the first choice.
+            vocabulary: `keras_dl.text.Vocabulary`, or what
+                `keras_dl.text.as_vocabulary` takes: its files are written
+                beside the model, see `Vocabulary.to_hugging_face`.
 
         Raises:
-            ValueError: If no model of Hugging Face is like this one.
+            ValueError: If no model of Hugging Face is like this one, or the
+                vocabulary is not the model's, or cannot be written.
             ImportError: If safetensors is not installed.
         """
         if not isinstance(self.encoder, BERT):
@@ -165,7 +172,9 @@ class TaskModel(WritingModel, SupervisedModel):
             "architectures": [their_heads.architecture(task, family)],
         }
         tensors = self._their_tensors(task, family)
+        tokenizer = hugging_face_tokenizers.files(vocabulary, self.encoder)
         hugging_face.write(folder, config, tensors)
+        hugging_face_tokenizers.write(folder, tokenizer)
 
     def _their_tensors(self, task, family):
         pooler, _ = task.pooler.get(family.name, (None, None))

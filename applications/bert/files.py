@@ -1,6 +1,10 @@
 """How an encoder is made: by its size, and from the files of others."""
 
-from keras_dl.applications.bert import hugging_face, keras_hub
+from keras_dl.applications.bert import (
+    hugging_face,
+    hugging_face_tokenizers,
+    keras_hub,
+)
 from keras_dl.applications.bert.sizes import SIZES
 from keras_dl.checks import check_choice
 from keras_dl.models import Encoder
@@ -67,21 +71,27 @@ class PublishedModel(Encoder):
         file.load(tensors, ignored)
         return encoder
 
-    def to_hugging_face(self, folder):
+    def to_hugging_face(self, folder, vocabulary=None):
         """Writes `config.json` and `model.safetensors`, without a head.
 
         Args:
             folder: Path of a folder, which is made if there is none.
+            vocabulary: `keras_dl.text.Vocabulary`, or what
+                `keras_dl.text.as_vocabulary` takes: its files are written
+                beside the model, see `Vocabulary.to_hugging_face`.
 
         Raises:
-            ValueError: If no model of Hugging Face is like this one.
+            ValueError: If no model of Hugging Face is like this one, or the
+                vocabulary is not the model's, or cannot be written.
             ImportError: If safetensors is not installed.
         """
         family = hugging_face.family_of(self)
         config = hugging_face.configuration(self, family)
         config["architectures"] = [hugging_face.CLASSES[family.name] + "Model"]
         tensors = hugging_face.encoder_tensors(self, family)
+        tokenizer = hugging_face_tokenizers.files(vocabulary, self)
         hugging_face.write(folder, config, tensors, prefix=False)
+        hugging_face_tokenizers.write(folder, tokenizer)
 
     @classmethod
     def from_keras_hub(cls, backbone, **changes):

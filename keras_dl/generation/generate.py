@@ -8,6 +8,11 @@ from keras import ops
 
 from keras_dl.checks import check_integer
 from keras_dl.generation.beam_search import BeamSearch
+from keras_dl.generation.models import (
+    check_model,
+    fixed_length,
+    length_limit,
+)
 from keras_dl.generation.prompts import read_prompts, rounded
 from keras_dl.generation.sampling import Greedy, Sampling
 from keras_dl.generation.steps import has_cache, steps_of
@@ -32,9 +37,11 @@ def generate(
     `start_id`.
 
     Models of ours keep what they have read in a cache, so that a step costs
-    one token. Any other Keras model that maps ids, `(batch, time)` of any
-    time, to logits, `(batch, time, vocabulary)`, works too: it is run on all
-    tokens again in each step; it must not look ahead.
+    one token. Any other Keras model that maps ids, `(batch, time)`, to logits,
+    `(batch, time, vocabulary)`, works too: it is run on all tokens again in
+    each step, and on no more than prompt and `max_new_tokens` come to. It must
+    not look ahead, nor have stateful layers. A functional model whose input
+    has a fixed length is always given that length.
 
     The steps are compiled, for lengths rounded up to multiples of 16 (on
     PyTorch into a graph of operations, from the second call with a shape on),
@@ -64,7 +71,9 @@ def generate(
     Raises:
         ValueError: If a prompt is empty, holds ids that are not the model's,
             or leaves no room in the model's `max_sequence_length`; if an
-            argument is not allowed; if a beam search is asked to stream.
+            argument is not allowed; if a beam search is asked to stream; if
+            the model has stateful layers or gives no such logits.
+        TypeError: If `model` is no Keras model.
 
     Example: a model that knows the alphabet: after a letter comes the next.
 
@@ -87,7 +96,7 @@ def generate(
             f"'greedy' or 'sample'. Received: stream=True, search={search!r}."
         )
     prompts = read_prompts(model, prompts, vocabulary, max_new_tokens)
-    _build(model, prompts)
+    check_model(model, prompts.ids[0][None].astype("int32"))
     if end_id is None and prompts.vocabulary is not None:
         end_id = prompts.vocabulary.end_id
     if stream:
@@ -120,25 +129,13 @@ def _search(search):
     return search
 
 
-def _build(model, prompts):
-    """Makes the variables of a model that has not been called yet."""
-    if not model.built:
-        ids = prompts.ids[0][None].astype("int32")
-        pair = getattr(model, "reads_source", False)
-        model((ids, ids[:, :1]) if pair else ids)
-
-
 def _run(model, prompts, max_new_tokens, search, end_id, use_cache, whole):
     """Runs the search; yields after each step."""
-    limit = getattr(model, "max_sequence_length", None)
-    ids, mask = prompts.padded(limit)
+    ids, mask = prompts.padded(length_limit(model))
     search.start(len(ids), end_id, max_new_tokens)
     cached = use_cache and has_cache(model)
     steps = steps_of(model, cached)
-    read = 1 if getattr(model, "reads_source", False) else ids.shape[1]
-    length = rounded(read + max_new_tokens)
-    if not cached:
-        length = min(length, limit or length)
+    length = _room(model, prompts, ids.shape[1], max_new_tokens, cached)
     logits, state = steps.prefill(
         ops.convert_to_tensor(ids),
         ops.convert_to_tensor(mask),
@@ -148,7 +145,7 @@ def _run(model, prompts, max_new_tokens, search, end_id, use_cache, whole):
     if end_id is not None:
         check_integer("end_id", end_id, 0, logits.shape[-1] - 1)
     beam = search.rows_per_prompt > 1
-    tokens, parents = search.choose(_allowed(logits, model))
+    tokens, parents = search.choose(_allowed(logits, model, end_id))
     yield
     left = max_new_tokens - 1
     if whole and left and not search.done:
@@ -165,16 +162,33 @@ def _run(model, prompts, max_new_tokens, search, end_id, use_cache, whole):
             ops.convert_to_tensor(parents.astype("int32")) if beam else None,
             state,
         )
-        tokens, parents = search.choose(_allowed(logits, model))
+        tokens, parents = search.choose(_allowed(logits, model, end_id))
         yield
         left -= 1
 
 
-def _allowed(logits, model):
-    """The logits as an array; padding is never generated."""
+def _room(model, prompts, width, max_new_tokens, cached):
+    """For how many tokens there is room, of which programs are compiled.
+
+    A model without a cache is run on all of it. Where it does not say how much
+    it can read, that is no more than what is needed.
+    """
+    pair = getattr(model, "reads_source", False)
+    if cached:
+        return rounded((1 if pair else width) + max_new_tokens)
+    fixed, limit = fixed_length(model), length_limit(model)
+    if fixed is not None:
+        return fixed
+    read = 1 if pair else max(map(len, prompts.ids))
+    needed = read + max_new_tokens - 1
+    return needed if limit is None else min(rounded(needed), limit)
+
+
+def _allowed(logits, model, end_id):
+    """The logits as an array; padding is only generated if it is the end."""
     logits = ops.convert_to_numpy(logits)
     pad_id = getattr(model, "pad_id", None)
-    if pad_id is not None:
+    if pad_id is not None and pad_id != end_id:
         logits = logits.copy()
         logits[:, pad_id] = -np.inf
     _check(np.isfinite(logits.max(-1)).all())
@@ -190,14 +204,30 @@ def _check(valid):
 
 
 def _pieces(steps, search, prompts):
-    """What each step adds, in the form of the prompts."""
-    shown = [0] * len(prompts.ids)
+    """What each step adds, in the form of the prompts.
+
+    A text is shown as far as two steps agree on it: what tokens decode to may
+    change with the next one, as where a character comes in several of them.
+    """
+    start = "" if prompts.text else []
+    shown = before = [start] * len(prompts.ids)
     for last in itertools.chain((False for _ in steps), [True]):
         whole = prompts.answers(search.results())
+        settled = whole
         if prompts.text and not last:
-            # A character may come in several tokens of a byte each.
-            whole = [text.rstrip("\ufffd") for text in whole]
-        new = [text[n:] for text, n in zip(whole, shown, strict=True)]
-        shown = [len(text) for text in whole]
+            settled = list(map(_agreed, before, whole))
+        before = whole
+        new = [
+            text[len(old) :] if text[: len(old)] == old else start
+            for text, old in zip(settled, shown, strict=True)
+        ]
+        shown = [old + piece for old, piece in zip(shown, new, strict=True)]
         if any(len(piece) for piece in new):
             yield new[0] if prompts.single else new
+
+
+def _agreed(before, text):
+    """What two texts begin with alike, without what is no character yet."""
+    letters = zip(before, text, strict=False)
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], letters)
+    return "".join(letter for letter, _ in same).rstrip("\ufffd")

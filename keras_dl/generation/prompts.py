@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_dl.generation.models import length_limit
 from keras_dl.text import as_vocabulary
 
 
@@ -105,7 +106,7 @@ def _check(ids, given, model, max_new_tokens):
             f"from 0 to {'any' if size is None else size - 1} are allowed. "
             f"Received: ids from {ids.min()} to {ids.max()}."
         )
-    limit = getattr(model, "max_sequence_length", None)
+    limit = length_limit(model)
     if limit is None:
         return
     if getattr(model, "reads_source", False):

@@ -108,6 +108,7 @@ class Cached:
         logits, state = self._step(tokens, None, state)
         if self.pad_id is not None:
             real = ops.arange(logits.shape[-1]) != self.pad_id
+            real = ops.logical_or(real, limits[1] == self.pad_id)
             logits = ops.where(real, logits, -np.inf)
         valid = ops.all(ops.isfinite(ops.max(logits, axis=-1)))
         tokens = ops.cast(ops.argmax(logits, axis=-1), "int32")

@@ -6,7 +6,7 @@ from keras_dl.metrics.correlation import (
     PearsonCorrelation,
     SpearmanCorrelation,
 )
-from keras_dl.metrics.entity_f1 import EntityF1, tag_chunks
+from keras_dl.metrics.entity_f1 import EntityF1
 from keras_dl.metrics.exact_match import ExactMatch
 from keras_dl.metrics.frechet_distance import FrechetDistance
 from keras_dl.metrics.matthews_correlation import MatthewsCorrelation
@@ -19,6 +19,7 @@ from keras_dl.metrics.sliced_wasserstein import (
 )
 from keras_dl.metrics.squad import squad_normalize, squad_scores
 from keras_dl.metrics.structural_similarity import StructuralSimilarity, ssim
+from keras_dl.metrics.tag_chunks import tag_chunks
 from keras_dl.metrics.token_accuracy import TokenAccuracy
 
 __all__ = [

@@ -1,7 +1,5 @@
 """F1 of named entities, as conlleval and seqeval count them."""
 
-import re
-
 import keras
 import numpy as np
 from keras import ops
@@ -10,8 +8,14 @@ from keras_dl import tokens
 from keras_dl.checks import check_choice
 from keras_dl.metrics._parts import rows
 from keras_dl.metrics._parts.sums import Sums
+from keras_dl.metrics.tag_chunks import (
+    LAST,
+    check_reading,
+    distinct_tags,
+    goes_on,
+    split_tag,
+)
 
-_LETTERS = {"bio": "BI", "iob1": "BI", "bioes": "BIES"}
 _SCORES = ("f1", "precision", "recall")
 
 
@@ -28,7 +32,12 @@ class EntityF1(Sums):
     **Reading of tags.** As conlleval reads them, and seqeval unless it is told
     to be strict: an entity goes on from B or I to I or E of the same type; all
     else that is not O begins one. So I after O, or of another type, begins an
-    entity, and no sequence is invalid. `"bio"` and `"iob1"` are read alike.
+    entity, and no sequence is invalid. `"bio"` and `"iob1"` are read alike, and
+    `"bilou"` as `"bioes"`, with L for E and U for S.
+
+    By `strict=True`, an entity counts only if it is whole, as in seqeval's
+    `mode="strict"`: it begins with B (IOB2), and of `"bioes"` it begins with B
+    and ends with E, or is an S.
 
     **Shapes and units.** `y_true` holds indices into `tags`, of shape
     `(batch, T)`. `y_pred` holds indices of the same shape, or logits or
@@ -48,8 +57,11 @@ class EntityF1(Sums):
         tags: The tags in the order of their indices, such as
             `["O", "B-PER", "I-PER"]`. A tag without a type, such as `"B"`, has
             the type `"_"`.
-        scheme: `"bio"` or `"iob1"`, with B and I, or `"bioes"`, with E at the
-            end of an entity and S for one of a single token.
+        scheme: `"bio"` or `"iob1"`, with B and I, `"bioes"`, with E at the
+            end of an entity and S for one of a single token, or `"bilou"`,
+            with L and U for these.
+        strict: Whether only whole entities count; not of `"iob1"`.
+        suffix: Whether the letter stands behind the type, as in `"PER-B"`.
         score: What `result` gives: `"f1"`, `"precision"` or `"recall"`.
         ignore_class: Index whose positions do not count, several in a tuple,
             or `None`.
@@ -65,6 +77,8 @@ class EntityF1(Sums):
     >>> metric.update_state([[1, 2, 0, 3, -1]], [[1, 2, 0, 1, 0]])
     >>> metric.result()
     0.5
+    >>> metric.report()["PER"]
+    {'f1': 0.667, 'precision': 0.5, 'recall': 1.0, 'support': 1.0}
 
     Reference:
         Tjong Kim Sang and De Meulder, "Introduction to the CoNLL-2003 Shared
@@ -82,20 +96,29 @@ class EntityF1(Sums):
         ignore_class=(-1, -100),
         name=None,
         dtype=None,
+        strict=False,
+        suffix=False,
     ):
         self.score = check_choice("score", score, _SCORES)
-        super().__init__((3,), name=name or f"entity_{score}", dtype=dtype)
-        self.scheme = check_choice("scheme", scheme, tuple(_LETTERS))
-        self.ignore_class = tokens.check_ignore_class(ignore_class)
-        parts = [_split(tag, _LETTERS[scheme]) for tag in _distinct(tags)]
-        self.tags = list(tags)
-        # One more tag stands for what does not count.
+        check_reading(scheme, strict, suffix)
+        self.scheme, self.strict, self.suffix = scheme, strict, suffix
+        parts = [split_tag(tag, scheme, suffix) for tag in distinct_tags(tags)]
+        # Types, that of O last; one more tag stands for what does not count.
         parts.append(("O", ""))
-        types = sorted({kind for _, kind in parts})
+        types = sorted({kind for _, kind in parts} - {""})
+        self._types = types = (*types, "")
+        super().__init__(
+            (3, len(types)), name=name or f"entity_{score}", dtype=dtype
+        )
+        self.ignore_class = tokens.check_ignore_class(ignore_class)
+        self.tags = list(tags)
         self._type = np.array([types.index(kind) for _, kind in parts])
+        self._first = np.array([letter in "BS" for letter, _ in parts])
+        last = LAST[scheme] if strict else ""
+        self._last = np.array([letter in last for letter, _ in parts])
         self._inside = np.array([letter != "O" for letter, _ in parts])
         self._goes_on = np.array(
-            [[_goes_on(before, tag) for tag in parts] for before in parts]
+            [[goes_on(before, tag) for tag in parts] for before in parts]
         )
 
     @property
@@ -117,6 +140,7 @@ class EntityF1(Sums):
         known = self._is_tag(y_true) & self._is_tag(y_pred)
         known = ops.all(known | ops.logical_not(real), axis=1)
         counts = self._counts(*self._without_gaps(real, y_true, y_pred))
+        known, weights = known[:, None], weights[:, None]
         counts = ops.where(known, ops.cast(counts, "float32"), float("nan"))
         # A sentence that does not count adds nothing, not even NaN.
         counts = ops.where(ops.equal(weights, 0.0), 0.0, weights * counts)
@@ -147,12 +171,22 @@ class EntityF1(Sums):
             yield ops.take_along_axis(indices, order, axis=1)
 
     def _counts(self, y_true, y_pred):
-        """Entities in both, in the predictions and in the targets, by row."""
+        """Entities in both, the predictions, the targets, by row and type."""
         begins, type_, end = self._entities(y_true)
         predicted_begins, predicted_type, predicted_end = self._entities(y_pred)
         same = ops.equal(type_, predicted_type) & ops.equal(end, predicted_end)
         both = begins & predicted_begins & same
-        found = ops.stack([both, predicted_begins, begins])
+        types = ops.arange(len(self._types), dtype="int32")
+        found = ops.stack(
+            [
+                begun[..., None] & ops.equal(of[..., None], types)
+                for begun, of in (
+                    (both, type_),
+                    (predicted_begins, predicted_type),
+                    (begins, type_),
+                )
+            ]
+        )
         return ops.sum(ops.cast(found, "int32"), axis=2)
 
     def _entities(self, indices):
@@ -168,15 +202,57 @@ class EntityF1(Sums):
         goes_on = _look_up(self._goes_on, before * (outside + 1) + indices)
         is_last = ~_look_up(self._goes_on, indices * (outside + 1) + after)
         end = _next(inside & is_last)
-        return inside & ~goes_on, _look_up(self._type, indices), end
+        begins = inside & ~goes_on
+        if self.strict:
+            # Where no entity is left, `end` lies behind the last token.
+            at = ops.minimum(end, ops.shape(indices)[1] - 1)
+            last = ops.take_along_axis(
+                _look_up(self._last, indices), at, axis=1
+            )
+            begins = begins & _look_up(self._first, indices) & last
+        return begins, _look_up(self._type, indices), end
 
     def scores(self):
         """A dictionary of `"f1"`, `"precision"` and `"recall"` so far."""
-        both, predicted, true = ops.unstack(ops.convert_to_tensor(self.sums))
+        sums = ops.sum(ops.convert_to_tensor(self.sums), axis=1)
+        both, predicted, true = ops.unstack(sums)
         return {
             "f1": ops.divide_no_nan(2.0 * both, predicted + true),
             "precision": ops.divide_no_nan(both, predicted),
             "recall": ops.divide_no_nan(both, true),
+        }
+
+    def report(self):
+        """The scores of each type so far, as seqeval reports them.
+
+        Not within compiled code.
+
+        Returns:
+            A dictionary by type of `{"f1": ..., "precision": ..., "recall":
+            ..., "support": ...}`, with the number of entities in the targets.
+            Types that are neither in the targets nor in the predictions are
+            left out. `"micro avg"` counts all entities alike, `"macro avg"` is
+            the mean over the types, `"weighted avg"` that by their support.
+        """
+        sums = np.float64(ops.convert_to_numpy(self.sums))
+        seen = np.flatnonzero((sums[1:] != 0).any(axis=0))
+        scores = _scores_of(sums[:, seen])
+        by_type = np.concatenate([scores, sums[2:, seen]]).T
+        support = sums[2].sum()
+        shares = sums[2, seen] / support if support else np.zeros(len(seen))
+        averages = {
+            "micro avg": _scores_of(sums.sum(axis=1)),
+            "macro avg": scores.mean(axis=1) if seen.size else np.zeros(3),
+            "weighted avg": scores @ shares,
+        }
+        rows = {
+            self._types[i]: row for i, row in zip(seen, by_type, strict=True)
+        }
+        rows |= {name: [*row, support] for name, row in averages.items()}
+        names = (*_SCORES, "support")
+        return {
+            name: dict(zip(names, map(float, row), strict=True))
+            for name, row in rows.items()
         }
 
     def result(self):
@@ -189,76 +265,16 @@ class EntityF1(Sums):
             "scheme": self.scheme,
             "score": self.score,
             "ignore_class": self.ignore_class,
+            "strict": self.strict,
+            "suffix": self.suffix,
         }
 
 
-def tag_chunks(tags):
-    """The entities in the tags of one sentence.
-
-    Tags are read as by `EntityF1`, of every scheme: I after O, or of another
-    type, begins an entity.
-
-    Args:
-        tags: A list of tags such as `"O"`, `"B-PER"`, `"I-PER"`, `"E-PER"`,
-            `"S-PER"`, or without a type, which is then `"_"`.
-
-    Returns:
-        A list of tuples of the type, and the positions of the first and the
-        last token.
-
-    Raises:
-        ValueError: If a tag is none of these.
-
-    Example:
-
-    >>> tag_chunks(["B-PER", "I-PER", "O", "I-LOC"])
-    [('PER', 0, 1), ('LOC', 3, 3)]
-    """
-    found, before = [], ("O", "")
-    for i, tag in enumerate(_list_of_tags(tags)):
-        tag = _split(tag, "BIES")
-        if _goes_on(before, tag):
-            found[-1] = (*found[-1][:2], i)
-        elif tag[0] != "O":
-            found.append((tag[1], i, i))
-        before = tag
-    return found
-
-
-def _split(tag, letters):
-    """A tag's letter and type."""
-    match = re.fullmatch(f"(O)|([{letters}])(?:-(.+))?", tag)
-    if not match:
-        raise ValueError(
-            f"`tags` must be 'O', or one of {', '.join(letters)} with '-' and "
-            f"a type. Received: {tag!r}."
-        )
-    return ("O", "") if match[1] else (match[2], match[3] or "_")
-
-
-def _goes_on(before, tag):
-    """Whether an entity goes on from one letter and type to the next."""
-    return before[0] in "BI" and tag[0] in "IE" and before[1] == tag[1]
-
-
-def _list_of_tags(tags):
-    one = isinstance(tags, str) or not hasattr(tags, "__iter__")
-    tags = tags if one else list(tags)
-    if one or not all(isinstance(tag, str) for tag in tags):
-        raise ValueError(
-            f"`tags` must be a list of strings. Received: tags={tags!r}."
-        )
-    return tags
-
-
-def _distinct(tags):
-    tags = _list_of_tags(tags)
-    if not tags or len(set(tags)) < len(tags):
-        raise ValueError(
-            "`tags` must be a list of different tags, at least one. "
-            f"Received: tags={tags}."
-        )
-    return tags
+def _scores_of(sums):
+    """F1, precision and recall of sums: both, predicted and true."""
+    both, predicted, true = sums
+    parts = ((2 * both, predicted + true), (both, predicted), (both, true))
+    return np.array([a / np.where(b == 0, 1.0, b) for a, b in parts])
 
 
 def _look_up(table, indices):

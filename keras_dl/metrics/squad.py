@@ -3,28 +3,51 @@
 import collections
 import re
 import string
+import unicodedata
 
 from keras_dl.checks import check_choice
 
+_CHINESE = re.compile("[\u4e00-\u9fa5]")
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
-def squad_normalize(text):
-    """A text as SQuAD compares it.
+def squad_normalize(text, language="en"):
+    """A text as SQuAD compares it, or MLQA, if it is Chinese.
 
-    In lower case, without ASCII punctuation, then without the words "a", "an"
-    and "the", then with single spaces.
+    `"en"`: in lower case, without ASCII punctuation, then without the words
+    "a", "an" and "the", then with single spaces.
+
+    `"zh"`: in lower case, without punctuation, that of ASCII and that of
+    Unicode, then with single spaces, also around each Chinese character (U+4E00
+    to U+9FA5): these are words by themselves, and so is what stands between
+    them, such as Latin words and numbers.
 
     Args:
         text: A string.
+        language: `"en"` or `"zh"`.
 
     Example:
 
     >>> squad_normalize("The U.S.A., an  Example!")
     'usa example'
+    >>> squad_normalize("《NBA 2023》在北京。", "zh")
+    'nba 2023 在 北 京'
+
+    Reference:
+        Lewis et al., "MLQA: Evaluating Cross-lingual Extractive Question
+        Answering", 2020.
     """
+    check_choice("language", language, ("en", "zh"))
+    if language == "zh":
+        kept = (c for c in text.lower() if not _is_punctuation(c))
+        return " ".join(_CHINESE.sub(r" \g<0> ", "".join(kept)).split())
     text = text.lower().translate(_WITHOUT_PUNCTUATION)
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def _is_punctuation(character):
+    unicode = unicodedata.category(character)[0] == "P"
+    return unicode or character in string.punctuation
 
 
 def squad_scores(
@@ -33,6 +56,7 @@ def squad_scores(
     null_scores=None,
     null_threshold=1.0,
     version=None,
+    language="en",
 ):
     """Exact match and F1 of answers, as the scripts of SQuAD 1.1 and 2.0.
 
@@ -47,6 +71,9 @@ def squad_scores(
     one: exact match and F1 are 1 if both are empty once normalized. A gold
     answer of which normalizing leaves nothing is dropped.
 
+    Chinese answers (`language="zh"`) are compared character by character, with
+    Latin words and numbers as wholes, as MLQA does (see `squad_normalize`).
+
     A question without a prediction scores 0 and is named in the result.
 
     Args:
@@ -60,6 +87,7 @@ def squad_scores(
             scores need their own, such as 0.
         version: `"1.1"` or `"2.0"`. By default 2.0 if a question has no answer
             or there are `null_scores`, else 1.1.
+        language: `"en"` or `"zh"`: what the answers are written in.
 
     Returns:
         A dictionary of `"exact"` and `"f1"` in percent, `"total"`, the number
@@ -84,19 +112,24 @@ def squad_scores(
     Reference:
         Rajpurkar, Zhang, Lopyrev and Liang, "SQuAD: 100,000+ Questions for
         Machine Comprehension of Text", 2016. Rajpurkar, Jia and Liang, "Know
-        What You Don't Know: Unanswerable Questions for SQuAD", 2018.
+        What You Don't Know: Unanswerable Questions for SQuAD", 2018. Of
+        Chinese: Lewis et al., "MLQA", 2020.
 
     Where it differs: the script of 2.0 leaves questions without a prediction
     out of the total. As there, the best threshold takes questions one by one:
     where `null_scores` are equal, it may promise a score that no threshold
-    has.
+    has. CMRC 2018 cuts Chinese answers alike, but counts the longest part that
+    both have in one piece in place of all that they share.
     """
+    check_choice("language", language, ("en", "zh"))
     _check_texts(predictions, references)
     version = _version(version, references, null_scores)
     if null_scores is not None:
         _check_null_scores(null_scores, predictions)
     raw = {
-        question: _best_of_golds(predictions[question], golds, version)
+        question: _best_of_golds(
+            predictions[question], golds, version, language
+        )
         for question, golds in references.items()
         if question in predictions
     }
@@ -125,10 +158,10 @@ def squad_scores(
     return result
 
 
-def _best_of_golds(prediction, golds, version):
+def _best_of_golds(prediction, golds, version, language):
     """Exact match and F1 with the gold answers that fit best."""
-    predicted = squad_normalize(prediction)
-    golds = [squad_normalize(gold) for gold in golds]
+    predicted = squad_normalize(prediction, language)
+    golds = [squad_normalize(gold, language) for gold in golds]
     if version == "2.0":
         golds = [gold for gold in golds if gold] or [""]
     exact = max(float(gold == predicted) for gold in golds)

@@ -69,6 +69,7 @@ def load(
     data_dir=None,
     download=False,
     labels=None,
+    encoding=None,
     **options,
 ):
     """Loads a task by name: batches to fine-tune on, a head, and metrics.
@@ -103,10 +104,12 @@ def load(
     `"validation"` and `"test"`; those of MNLI `"validation_matched"` and so
     on. Where labels of test splits are hidden, `targets` are `None`.
 
-    **Too long texts.** Of a pair, the longer text is cut, token by token (see
-    `keras_dl.text.encode_pairs`); contexts of questions are cut into windows
-    that overlap (see `keras_dl.text.SpanWindows`); of sentences with tags, the
-    last words are cut off.
+    **Too long texts.** Of a pair, the longer text is cut, token by token, or
+    the one that `truncation` says (see `keras_dl.text.encode_pairs`); contexts
+    of questions are cut into windows that overlap (see
+    `keras_dl.text.SpanWindows`); of sentences with tags, the last words are
+    cut off, or, with a `stride`, they are cut into windows (see
+    `keras_dl.text.TaggedWords`).
 
     Args:
         task: One of `names()`, or a `Task`.
@@ -122,12 +125,15 @@ def load(
             does not find in `data_dir`.
         labels: The labels of classes or tags in the order of a model that was
             trained on them elsewhere: its `label_names`. `None`: the task's.
+        encoding: How `files` are written. `None`: `"utf-8"`.
         **options: Further arguments of the task's kind:
-            `segments=False` (not of tags) leaves out `"segment_ids"`, for
-            encoders that have no second segment, as those of RoBERTa and
-            DistilBERT. `separators=2` (of texts and choices) puts two end
-            tokens between the texts of a pair, as RoBERTa has it. `stride` and
-            `max_question` (of spans) are those of `SpanWindows`.
+            `segments` and `separators` (not of tags) say whether there are
+            `"segment_ids"`, and how many end tokens stand between the texts of
+            a pair; by default that is the vocabulary's: none and two where it
+            is RoBERTa's (see `keras_dl.text.encode_pairs`). `truncation` (of
+            texts and choices) says which text of a pair is cut. `stride` and
+            `max_question` (of spans) are those of `SpanWindows`, `stride` (of
+            tags) that of `TaggedWords`.
             `damaged="leave_out"` (not of tags) leaves out lines with a wrong
             number of columns, and answers that do not stand where it is said.
 
@@ -177,6 +183,8 @@ def load(
     vocabulary = as_vocabulary(vocabulary)
     splits = check_splits(task, splits, files)
     if files is None:
+        paths = {}
+        _refuse_encoding(encoding)
         source = FromDatasets(task, data_dir, download)
         records = {
             split: kind.convert(task, split, source.examples(split))
@@ -185,7 +193,9 @@ def load(
     else:
         _refuse_tfds_arguments(data_dir, download)
         paths = file_paths(task, splits, files)
-        records = {s: kind.read(task, s, paths[s]) for s in splits}
+        records = {
+            s: kind.read(task, s, paths[s], encoding or "utf-8") for s in splits
+        }
     length = task.max_length if max_length is None else max_length
     made = {}
     for split in splits:
@@ -193,9 +203,18 @@ def load(
             found = kind.relabel(records.pop(split), task, ordered)
             made[split] = kind(ordered, found, vocabulary, length, **options)
         except ValueError as error:
-            error.add_note(f"This is about the split {split!r}.")
+            place = f", from {paths[split]}" if paths else ""
+            error.add_note(f"This is about the split {split!r}{place}.")
             raise
     return TaskData(ordered, made)
+
+
+def _refuse_encoding(encoding):
+    if encoding is not None:
+        raise ValueError(
+            "`encoding` is for `files`, and none were given. Received: "
+            f"encoding={encoding!r}."
+        )
 
 
 def _refuse_tfds_arguments(data_dir, download):

@@ -1,13 +1,13 @@
 """Rows of named columns from files, and what stands in them."""
 
 import csv
-import json
 import math
 import pathlib
 from typing import NamedTuple
 
 from keras_dl.checks import check_choice
 from keras_dl.tasks.labels import label_index
+from keras_dl.text.files import lone_surrogate, parse_json, read_lines
 
 
 class Row(NamedTuple):
@@ -31,6 +31,11 @@ class Row(NamedTuple):
             raise ValueError(
                 f"{self.place} must have a text in the column {names!r}. "
                 f"Received: {value!r}, columns {list(self.values)}."
+            )
+        if half := lone_surrogate(value):
+            raise ValueError(
+                f"{self.place} must have whole characters in the column "
+                f"{names!r}. Received: {half}."
             )
         return value
 
@@ -61,12 +66,13 @@ class Row(NamedTuple):
         return next(found, None)
 
 
-def read_rows(path, header=None):
+def read_rows(path, header=None, encoding="utf-8"):
     """Reads a file in columns, row by row.
 
     Args:
         path: Name of the file; its end is `.tsv`, `.csv` or `.jsonl`.
         header: Names of the columns, or `None` if the first line has them.
+        encoding: How the file is written.
 
     Yields:
         `Row`, damaged ones among them.
@@ -74,13 +80,15 @@ def read_rows(path, header=None):
     readers = {".tsv": _tabs, ".csv": _commas, ".jsonl": _dictionaries}
     suffix = pathlib.Path(path).suffix
     read = readers[check_choice("end of the file's name", suffix, readers)]
+    # Lines end where it says so: texts may hold other marks of an end.
+    lines = read_lines(path, encoding, newline="\n")
     try:
-        # Lines end where it says so: texts may hold other marks of an end.
-        with open(path, encoding="utf-8-sig", newline="\n") as file:
-            for number, values, why in read(file, header):
-                yield Row(values, f"Line {number} of {path}", why)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is damaged: {error}.") from error
+        for number, values, why in read(lines, header):
+            yield Row(values, f"Line {number} of {path}", why)
+    except _Damaged as error:
+        raise ValueError(
+            f"{path} is damaged in line {error.number}: {error}."
+        ) from error
 
 
 def columns_of(task, rows, hidden):
@@ -106,21 +114,27 @@ def columns_of(task, rows, hidden):
     return texts, labels, damaged
 
 
-def _tabs(file, header):
-    lines = (line.rstrip("\r\n") for line in file)
+class _Damaged(Exception):
+    """A file that cannot be read on from a line."""
+
+    def __init__(self, number, why):
+        super().__init__(why)
+        self.number = number
+
+
+def _tabs(lines, header):
+    lines = (line.rstrip("\r\n") for line in lines)
     cells = (line.split("\t") if line else [] for line in lines)
     return _in_columns(enumerate(cells, 1), header)
 
 
-def _commas(file, header):
-    lines = csv.reader(file, strict=True)
+def _commas(lines, header):
+    rows = csv.reader(lines, strict=True)
     try:
-        numbered = ((lines.line_num, cells) for cells in lines)
+        numbered = ((rows.line_num, cells) for cells in rows)
         yield from _in_columns(numbered, header)
     except csv.Error as error:
-        raise ValueError(
-            f"{file.name} is damaged in line {lines.line_num}: {error}."
-        ) from error
+        raise _Damaged(rows.line_num, str(error)) from error
 
 
 def _in_columns(numbered, header):
@@ -130,6 +144,9 @@ def _in_columns(numbered, header):
             continue
         if header is None:
             header = cells
+            if twins := {name for name in cells if cells.count(name) > 1}:
+                why = f"more than one column has the name {min(twins)!r}"
+                raise _Damaged(number, why)
         elif len(cells) == len(header):
             yield number, dict(zip(header, cells, strict=True)), None
         else:
@@ -137,12 +154,12 @@ def _in_columns(numbered, header):
             yield number, None, why
 
 
-def _dictionaries(file, header):
-    for number, line in enumerate(file, 1):
+def _dictionaries(lines, header):
+    for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             why = None if isinstance(row, dict) else "no dictionary"
-        except json.JSONDecodeError as error:
+        except ValueError as error:
             row, why = None, str(error)
         if line.strip():
             yield number, row, why
@@ -150,6 +167,9 @@ def _dictionaries(file, header):
 
 def _number(value, smallest, largest):
     if isinstance(value, bool):
+        return None
+    # Python takes more for numbers than files mean: 1_0, or digits of scripts.
+    if isinstance(value, str) and ("_" in value or not value.isascii()):
         return None
     try:
         number = float(value)

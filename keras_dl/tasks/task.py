@@ -50,9 +50,9 @@ class Task:
     **Files.** The end of a file's name tells how it is read: `.tsv` (columns
     between tabs, quotation marks are text), `.csv` (columns between commas,
     quoted where necessary) and `.jsonl` (a dictionary in each line) for the
-    first three kinds. Spans are in files as SQuAD has them (see
-    `keras_dl.text.read_squad`), tags in files as CoNLL-2003 has them (see
-    `keras_dl.text.read_conll`).
+    first three kinds; lines end with a line feed. Spans are in files as SQuAD
+    has them (see `keras_dl.text.read_squad`), tags in files as CoNLL-2003 has
+    them (see `keras_dl.text.read_conll`).
 
     Attributes:
         name: Its name; in TensorFlow Datasets too, if it is there.
@@ -78,12 +78,17 @@ class Task:
         headers: Dict by split of names of columns, for files whose first line
             does not hold them.
         tfds: Dict of the splits in TensorFlow Datasets by split, or `None`.
+        comments: How comments begin in files of tags, see
+            `keras_dl.text.read_conll`.
+        language: What answers are written in, `"en"` or `"zh"`, for their
+            scores: see `keras_dl.metrics.squad_scores`.
 
-    Splits whose name begins with `"test"` may be without labels.
+    Splits whose name begins with `"test"` may be without labels, and spans be
+    without answers in all splits but `"train"`.
 
     Raises:
-        ValueError: If the kind or a metric is unknown, or labels, columns of
-            texts or of choices do not fit the kind.
+        ValueError: If the kind, a metric or the language is unknown, or labels,
+            columns of texts or of choices do not fit the kind.
 
     Example:
 
@@ -116,9 +121,12 @@ class Task:
     max_length: int = 128
     headers: dict = dataclasses.field(default_factory=dict)
     tfds: dict | None = None
+    language: str = "en"
+    comments: str | None = "auto"
 
     def __post_init__(self):
         check_choice("kind", self.kind, KINDS)
+        check_choice("language", self.language, ("en", "zh"))
         for metric in self.metrics:
             check_choice("metrics", metric, tuple(_METRICS))
         # It is frozen for all others.

@@ -15,12 +15,12 @@ from keras_dl.text import encode_pairs
 class _RowSplit(TaskSplit):
     """A split whose examples are rows of columns."""
 
-    options = ("damaged", "segments", "separators")
+    options = ("damaged", "segments", "separators", "truncation")
 
     @staticmethod
-    def read(task, split, path):
+    def read(task, split, path, encoding):
         """The examples of a file."""
-        rows = read_rows(path, task.headers.get(split))
+        rows = read_rows(path, task.headers.get(split), encoding)
         return columns_of(task, rows, _may_hide(split))
 
     @staticmethod
@@ -37,18 +37,23 @@ class _RowSplit(TaskSplit):
         vocabulary,
         max_length,
         damaged="error",
-        segments=True,
-        separators=1,
+        segments=None,
+        separators=None,
+        truncation="longest_first",
     ):
         texts, labels, broken = columns
         _check_damaged(broken, damaged)
         targets = _targets(task, labels)
         firsts, seconds = self._pairs(task, texts)
         encoded = encode_pairs(
-            firsts, seconds, vocabulary, max_length, separators
+            firsts,
+            seconds,
+            vocabulary,
+            max_length,
+            separators=separators,
+            truncation=truncation,
+            segments=segments,
         )
-        if not segments:
-            del encoded["segment_ids"]
         self._pads = {
             "token_ids": vocabulary.special_id("pad"),
             "segment_ids": 0,

@@ -19,17 +19,24 @@ class SpanSplit(TaskSplit):
     """Questions with the texts that answer them.
 
     Attributes:
-        asked: `keras_dl.text.Questions`.
+        asked: `keras_dl.text.Questions`; their answers are `None` where they
+            are not known.
         windows: `keras_dl.text.SpanWindows`: `inputs`, `targets` and logits
             are by window.
     """
 
-    options = ("damaged", "segments", "stride", "max_question")
+    options = ("damaged", "segments", "separators", "stride", "max_question")
 
     @staticmethod
-    def read(task, split, path):
+    def read(task, split, path, encoding):
         """The questions of a file."""
-        return read_squad(path)
+        asked = read_squad(path, encoding)
+        if asked.answers is None and split == "train":
+            raise ValueError(
+                f"{path} must have answers to train on. Received: questions "
+                "without 'answers'."
+            )
+        return asked
 
     @staticmethod
     def convert(task, split, examples):
@@ -52,7 +59,6 @@ class SpanSplit(TaskSplit):
         vocabulary,
         max_length,
         damaged="error",
-        segments=True,
         **options,
     ):
         _check_answered(task, asked)
@@ -67,8 +73,6 @@ class SpanSplit(TaskSplit):
             **options,
         )
         inputs = self.windows.inputs
-        if not segments:
-            del inputs["segment_ids"]
         left_out = (asked.ids[i] for i in self.windows.left_out)
         super().__init__(task, inputs, self.windows.spans, left_out)
 
@@ -98,8 +102,11 @@ class SpanSplit(TaskSplit):
         found = self.answers(logits)
         best = {id: answers.best() for id, answers in found.items()}
         references = self.asked.references
+        language = self.task.language
         if self.task.null_threshold is None:
-            return squad_scores(best, references, version="1.1")
+            return squad_scores(
+                best, references, version="1.1", language=language
+            )
         differences = {
             id: answers.null_difference for id, answers in found.items()
         }
@@ -109,6 +116,7 @@ class SpanSplit(TaskSplit):
             differences,
             self.task.null_threshold,
             version="2.0",
+            language=language,
         )
 
     @staticmethod
@@ -122,14 +130,24 @@ class TagSplit(TaskSplit):
 
     Attributes:
         tagged: `keras_dl.text.TaggedWords`. Words from the first that does not
-            fit in as a whole are cut off.
+            fit in as a whole are cut off, unless a `stride` makes windows.
         tags: The true tags of all words, a list for each sentence.
     """
 
+    options = ("stride",)
+
     @staticmethod
-    def read(task, split, path):
+    def read(task, split, path, encoding):
         """The sentences of a file, and their tags."""
-        return read_conll(path)
+        sentences = read_conll(
+            path,
+            encoding=encoding,
+            comments=task.comments,
+            tag_names=task.labels,
+        )
+        if not sentences[0]:
+            raise ValueError(f"{path} must hold sentences. Received: none.")
+        return sentences
 
     @staticmethod
     def convert(task, split, examples):
@@ -138,10 +156,16 @@ class TagSplit(TaskSplit):
         examples = [one for one in examples if one[text]]
         return tuple([one[k] for one in examples] for k in (text, task.label))
 
-    def __init__(self, task, sentences, vocabulary, max_length):
+    def __init__(self, task, sentences, vocabulary, max_length, stride=None):
         words, self.tags = sentences
         self.tagged = TaggedWords(
-            words, self.tags, vocabulary, max_length, task.labels, "end"
+            words,
+            self.tags,
+            vocabulary,
+            max_length,
+            task.labels,
+            truncate="end" if stride is None else "windows",
+            stride=stride,
         )
         super().__init__(task, self.tagged.inputs, self.tagged.tags)
 
@@ -175,6 +199,8 @@ class TagSplit(TaskSplit):
 
 def _check_answered(task, asked):
     """Refuses questions without an answer where each must have one."""
+    if asked.answers is None:
+        return
     for id, answers in zip(asked.ids, asked.answers, strict=True):
         if not answers and task.null_threshold is None:
             raise ValueError(

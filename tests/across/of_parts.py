@@ -125,6 +125,7 @@ def metrics_of_tokens():
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         weighted_metrics=[
             metrics.EntityF1(tags),
+            metrics.EntityF1(tags, strict=True, name="strict_f1"),
             metrics.ExactMatch(),
             metrics.Perplexity(),
             metrics.TokenAccuracy(),

@@ -240,7 +240,12 @@ def test_other_forms(form):
     [
         ((i for i in "ab"), None, TypeError, "`x`.*Received: generator"),
         (np.ones(3), np.ones(2), ValueError, "3 of x, 2 of y"),
-        ({"a": np.ones(3), "b": np.ones(2)}, None, ValueError, "2 of x\\['b'\\]"),
+        (
+            {"a": np.ones(3), "b": np.ones(2)},
+            None,
+            ValueError,
+            "2 of x\\['b'\\]",
+        ),
         ([[1, 2], [3]], None, ValueError, "rows of one length"),
         (np.ones(3), "abc", TypeError, "`y`.*Received: str"),
     ],

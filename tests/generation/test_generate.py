@@ -15,7 +15,11 @@ from keras_dl import generate
 from keras_dl.applications import LanguageModel
 from keras_dl.generation import BeamSearch, Greedy, Sampling
 from keras_dl.generation.steps import steps_of
-from keras_dl.text import CharacterVocabulary, SubwordVocabulary
+from keras_dl.text import (
+    CharacterVocabulary,
+    SubwordVocabulary,
+    as_vocabulary,
+)
 
 PROMPTS = [[4, 5, 6, 7], [9, 4]]
 
@@ -128,11 +132,143 @@ def test_any_model_that_gives_logits():
     assert [len(row) for row in tokens] == [4, 4]
 
 
+def foreign(length=None, positions=None):
+    """A functional model of Keras' layers: ids to logits."""
+    inputs = keras.Input((length,), dtype="int32")
+    x = keras.layers.Embedding(SIZE, 4)(inputs)
+    if positions is not None:
+        x = Positions(positions)(x)
+    x = keras.layers.LSTM(4, return_sequences=True)(x)
+    return keras.Model(inputs, keras.layers.Dense(SIZE)(x))
+
+
+class Positions(keras.layers.Layer):
+    """A table of positions, which says nothing of its size."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.table = keras.layers.Embedding(size, 4)
+        self.table.build(None)
+
+    def call(self, x):
+        return x + self.table(ops.arange(x.shape[1]))
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def step_by_step(model, prompt, number):
+    """What greedy search must give, by the model alone."""
+    tokens = list(prompt)
+    for _ in range(number):
+        logits = ops.convert_to_numpy(model(np.array([tokens])))
+        tokens.append(int(logits[0, -1].argmax()))
+    return tokens[len(prompt) :]
+
+
+def test_no_more_is_read_than_there_is_to_read():
+    model = foreign(positions=20)
+    for prompts in ([[4, 5, 6]], [[4, 5, 6, 7, 8], [9]]):
+        for search in ("greedy", Sampling(top_k=1)):
+            found = generate(model, prompts, 4, search)
+            assert found == [step_by_step(model, p, 4) for p in prompts]
+    assert len(generate(model, [4] * 16, 5)) == 5  # All 20 of them.
+
+
+def test_an_input_of_fixed_length_is_given_that_length():
+    free = foreign(positions=12)
+    fixed = foreign(positions=12, length=12)
+    fixed.set_weights(free.get_weights())
+    assert generate(fixed, [[4, 5], [6]], 5) == generate(free, [[4, 5], [6]], 5)
+    with pytest.raises(ValueError, match="has 12 positions"):
+        generate(fixed, [4] * 9, 5)
+
+
+def stateful():
+    inputs = keras.Input(batch_shape=(1, None), dtype="int32")
+    x = keras.layers.Embedding(SIZE, 4)(inputs)
+    memory = keras.layers.LSTM(
+        4, return_sequences=True, stateful=True, name="memory"
+    )
+    return keras.Model(inputs, keras.layers.Dense(SIZE)(memory(x)))
+
+
+class Several(keras.Model):
+    def __init__(self, kind):
+        super().__init__()
+        self.inner, self.kind = foreign(), kind
+
+    def call(self, ids):
+        logits = self.inner(ids)
+        return {
+            "last": lambda: logits[:, -1:],
+            "flat": lambda: logits[:, -1],
+            "dict": lambda: {"logits": logits},
+            "pair": lambda: (logits, logits),
+        }[self.kind]()
+
+
+@pytest.mark.parametrize(
+    ("model", "error", "message"),
+    [
+        (stateful, ValueError, "stateful layers.*memory"),
+        (lambda: Several("last"), ValueError, r"Received: \(1, 1, 12\) for"),
+        (lambda: Several("flat"), ValueError, r"Received: \(1, 12\) for"),
+        (lambda: Several("dict"), ValueError, r"Received: \{'logits': \(1,"),
+        (lambda: Several("pair"), ValueError, r"Received: \(\(1, 3, 12\), "),
+        (lambda: "bert", TypeError, "`model` must be a Keras model"),
+        (lambda: len, TypeError, "`model` must be a Keras model"),
+    ],
+    ids=["stateful", "last", "flat", "dict", "pair", "string", "function"],
+)
+def test_what_gives_no_logits_of_each_token(model, error, message):
+    with pytest.raises(error, match=message):
+        generate(model(), [4, 5, 6], 3)
+
+
+@pytest.mark.compiled
+def test_the_end_may_be_the_padding():
+    model = made("language_model")
+    bias = np.zeros(SIZE)
+    bias[model.pad_id] = 50.0
+    model.bias.assign(bias)
+    for search in ("greedy", Sampling(top_k=1), BeamSearch(2)):
+        assert generate(model, [4], 5, search, end_id=model.pad_id) == []
+        assert len(generate(model, [4], 5, search)) == 5
+
+
 def test_it_ends_with_the_end():
     model = made("language_model")
     first = generate(model, [4], 6)
     end = first[2]
     assert generate(model, [4], 6, end_id=end) == first[: first.index(end)]
+
+
+def byte_fallback_tokenizer():
+    """As those of Llama: bytes where there is no token, "▁" for a space."""
+    import tokenizers
+    from tokenizers import decoders, models, normalizers
+
+    names = ["<unk>", "<s>", "</s>", "▁", "a", "b"]
+    names += [f"<0x{byte:02X}>" for byte in range(256)]
+    found = tokenizers.Tokenizer(
+        models.BPE(
+            {name: i for i, name in enumerate(names)},
+            [],
+            unk_token="<unk>",
+            byte_fallback=True,
+        )
+    )
+    found.normalizer = normalizers.Replace(" ", "▁")
+    found.decoder = decoders.Sequence(
+        [
+            decoders.Replace("▁", " "),
+            decoders.ByteFallback(),
+            decoders.Fuse(),
+        ]
+    )
+    found.add_special_tokens(["<s>", "</s>", "<unk>"])
+    return found
 
 
 class TestText:
@@ -190,6 +326,22 @@ class TestText:
             model, "b", 7, Scripted(), vocabulary, end_id=3, stream=True
         )
         assert list(pieces) == ["a", "😀", "é"]
+
+    @pytest.mark.parametrize("text", ["世界", "世世界!a", "é 😀x"])
+    def test_pieces_of_a_tokenizer_that_changes_its_mind(self, text):
+        """One byte more, and no character before it is there any more."""
+        vocabulary = as_vocabulary(byte_fallback_tokenizer())
+        script = iter(ids := vocabulary.encode(text))
+
+        class Scripted(Greedy):
+            def _pick(self, logits):
+                return np.array([next(script)])
+
+        model = LanguageModel(len(vocabulary), units=4)
+        pieces = list(
+            generate(model, "a", len(ids), Scripted(), vocabulary, stream=True)
+        )
+        assert "".join(pieces) == vocabulary.decode(ids)
 
     def test_two_streams_do_not_mix(self):
         model, search = made("language_model"), Greedy()

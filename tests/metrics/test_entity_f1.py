@@ -87,7 +87,7 @@ def test_each_sentence(tags, scheme):
     metric = EntityF1(tags, scheme)
     metric.add_to_sums = lambda counts: None
     counts = metric._counts(*metric._without_gaps(y_true != -1, y_true, y_pred))
-    found = np.array(counts).T
+    found = np.array(counts).sum(axis=2).T
     for row, *pair in zip(found, *strings(tags, y_true, y_pred), strict=True):
         true, pred = (set(get_entities(tags)) for tags in pair)
         assert list(row) == [len(true & pred), len(pred), len(true)], pair
@@ -201,6 +201,12 @@ def test_mask_in_a_compiled_model(tmp_path):
         ({"tags": ["O", "PER"]}, "`tags`.*B, I with.*'PER'"),
         ({"tags": ["O", "S-PER"]}, "`tags`.*B, I with.*'S-PER'"),
         ({"tags": ["O-PER"]}, "`tags`.*'O-PER'"),
+        ({"tags": BIO, "scheme": "iob1", "strict": True}, "`strict`.*='iob1'"),
+        ({"tags": BIO, "suffix": "yes"}, "`suffix` must be.*='yes'"),
+        ({"tags": BIO, "strict": 1}, "`strict` must be True or False.*=1"),
+        ({"tags": BIO, "suffix": True}, "`tags`.*before it.*'B-PER'"),
+        ({"tags": ["O", "PER-B"]}, "`tags`.*'-' and a type.*'PER-B'"),
+        ({"tags": BIOES, "scheme": "bilou"}, "B, I, L, U with.*'E-X'"),
         ({"tags": BIO, "scheme": "io"}, "`scheme`.*bioes.*='io'"),
         ({"tags": BIO, "score": "accuracy"}, "`score`.*recall.*='accuracy'"),
         ({"tags": BIO, "ignore_class": 0.5}, "`ignore_class`.*=0.5"),

@@ -1,5 +1,10 @@
 """Answers are scored by the rules of the scripts of SQuAD."""
 
+import collections
+import re
+import string
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -226,3 +231,81 @@ def test_errors(arguments, message):
 def test_not_a_dictionary():
     with pytest.raises(TypeError, match="`predictions`.*list and dict"):
         squad_scores(["cat"], {1: ["cat"]})
+
+
+# Gold and predicted answers, and their F1 by the formulas of MLQA: characters
+# of CJK are words, and so is what stands between them; punctuation, that of
+# Unicode too, is left out.
+CHINESE = [
+    ("北京", "北京大学", 2 * 2 / 6),
+    ("《红楼梦》", "红楼梦。", 1.0),
+    ("1949年10月", "1949年", 2 * 2 / (2 + 4)),
+    ("NBA总决赛", "nba 决赛", 2 * 3 / (4 + 3)),
+    ("京北", "北京", 1.0),  # In any order.
+    ("林肯", "", 0.0),
+    ("the 长城", "长城", 2 * 2 / (3 + 2)),  # Articles stay.
+    ("人人", "人", 2 / 3),
+]
+
+
+@pytest.mark.parametrize(("gold", "prediction", "f1"), CHINESE)
+def test_chinese_answers(gold, prediction, f1):
+    found = squad_scores({1: prediction}, {1: [gold]}, language="zh")
+    assert found["f1"] == pytest.approx(100 * f1)
+    same = squad_normalize(gold, "zh") == squad_normalize(prediction, "zh")
+    assert found["exact"] == 100 * same
+    assert same == (gold == "《红楼梦》")
+
+
+def mlqa_f1(prediction, gold):
+    """MLQA's own steps, one by one, as its paper's script has them."""
+    marks = set(string.punctuation) | {
+        c for c in prediction + gold if unicodedata.category(c).startswith("P")
+    }
+
+    def tokens(text):
+        text = "".join(c for c in text.lower() if c not in marks)
+        found, word = [], ""
+        for c in text:
+            if re.search("[\u4e00-\u9fa5]", c) or c in marks:
+                found += [*word.split(), c]
+                word = ""
+            else:
+                word += c
+        return " ".join([*found, *word.split()]).split()
+
+    p, g = tokens(prediction), tokens(gold)
+    shared = sum((collections.Counter(p) & collections.Counter(g)).values())
+    if not shared:
+        return 0.0
+    precision, recall = shared / len(p), shared / len(g)
+    return 2 * precision * recall / (precision + recall)
+
+
+def test_mixed_answers():
+    rng = np.random.default_rng(0)
+    parts = [
+        *"北京大学人一丁\u4dff。《》a !-9",
+        "nba",
+        "The",
+        "\uff0c",
+        "\u3000",
+        "龥",
+        "鿿",
+    ]
+    for _ in range(400):
+        gold, prediction = (
+            "".join(rng.choice(parts, rng.integers(8))) for _ in range(2)
+        )
+        found = squad_scores(
+            {1: prediction}, {1: [gold]}, language="zh", version="1.1"
+        )
+        expected = mlqa_f1(prediction, gold)
+        assert found["f1"] == pytest.approx(100 * expected), (gold, prediction)
+
+
+def test_unknown_language():
+    with pytest.raises(ValueError, match="`language`.*'en', 'zh'.*'de'"):
+        squad_scores({1: ""}, {1: ["a"]}, language="de")
+    with pytest.raises(ValueError, match="`language`.*'de'"):
+        squad_normalize("a", "de")

@@ -126,7 +126,7 @@ CASES = {
         "glue/rte",
         "x.tsv",
         RTE.encode() + b"0\ta\xff\tb\tentailment\n",
-        "x.tsv is damaged: .*utf-8",
+        "x.tsv is damaged in line 2, or not written in 'utf-8'.*0xff",
     ),
     "other kind of file": ("glue/rte", "x.txt", RTE, "'.csv'.*'.tsv'.*'.txt'"),
     "quoted wrongly": (
@@ -157,13 +157,13 @@ CASES = {
         "squad/v2.0",
         "x.json",
         squad(3, 4),
-        r"(?s)`answers` must stand.*'c' at 4.*the split 'train'",
+        r"(?s)`answers` must.*\[1\] with 'c' at 4.*'train', from .*x.json",
     ),
     "unknown tag": (
         "conll2003",
         "x.txt",
         "ab NNP B-NP O\ncd NNP B-NP B-WHO\n",
-        "(?s)'B-MISC'.*'B-WHO'.*the split 'train'",
+        "'B-MISC'.*'B-WHO' in line 2 of .*x.txt",
     ),
     "columns of words": (
         "conll2003",

@@ -196,13 +196,13 @@ def test_a_special_token_must_be_in_the_tokenizer(tmp_path):
 def test_special_tokens_by_name(tmp_path):
     """Named in either file, as strings or as dictionaries, or by the caller."""
     write(tmp_path, vocab__txt="<s>\n[PAD]\n[CLS]\nstop\n[UNK]\na\n")
-    assert as_vocabulary(tmp_path).start_id == 0
+    assert as_vocabulary(tmp_path).start_id == 2  # BERT's, where none is named.
     with pytest.raises(ValueError, match="'end'"):
         as_vocabulary(tmp_path).encode("a", end=True)
-    write(tmp_path, special_tokens_map__json={"cls_token": "[CLS]"})
+    write(tmp_path, special_tokens_map__json={"cls_token": "<s>"})
     write(tmp_path, tokenizer_config__json={"sep_token": {"content": "stop"}})
     vocabulary = as_vocabulary(tmp_path)
-    assert vocabulary.encode("stop a", start=True, end=True) == [2, 3, 5, 3]
+    assert vocabulary.encode("stop a", start=True, end=True) == [0, 3, 5, 3]
     assert as_vocabulary(tmp_path, end="a").end_id == 5
 
 

@@ -40,6 +40,34 @@ def test_cut_as_in_transformers(length):
         assert lists(ours)["segment_ids"] == theirs["token_type_ids"]
 
 
+@pytest.mark.parametrize("truncation", ["only_first", "only_second"])
+@pytest.mark.parametrize("length", [5, 7, 11, 16])
+def test_one_text_is_cut_as_in_transformers(truncation, length):
+    """What transformers refuses is refused."""
+    refused = 0
+    for first, second in zip(FIRSTS, SECONDS, strict=True):
+        given = {"truncation": truncation, "max_length": length}
+        try:
+            theirs = THEIRS([first], [second], **given)
+        except Exception as error:  # Of tokenizers, of no other class.
+            assert "too short" in str(error)
+            refused += 1
+            with pytest.raises(ValueError, match="`max_length` leaves no room"):
+                encode_pairs([first], [second], LETTERS, **given)
+            continue
+        ours = lists(encode_pairs([first], [second], LETTERS, **given))
+        assert ours["token_ids"] == theirs["input_ids"]
+        assert ours["segment_ids"] == theirs["token_type_ids"]
+    assert (refused > 0) == (length < 11)
+
+
+def test_single_texts_are_cut_alike():
+    for truncation in ("longest_first", "only_first"):
+        ours = encode_pairs(FIRSTS, None, LETTERS, 5, truncation=truncation)
+        theirs = THEIRS(FIRSTS, truncation=truncation, max_length=5)
+        assert lists(ours)["token_ids"] == theirs["input_ids"]
+
+
 @pytest.mark.parametrize("room", range(1, 12))
 def test_the_longer_text_is_cut_token_by_token(room):
     """BERT's rule: from the first if it is longer, else from the second."""
@@ -84,6 +112,21 @@ def test_rows_fill_buckets():
         ({"separators": 2, "max_length": 4}, ValueError, "at least 5.*=4"),
         ({"seconds": None, "max_length": 2}, ValueError, "at least 3.*=2"),
         ({"separators": 0}, ValueError, "`separators`.*separators=0"),
+        ({"truncation": "end"}, ValueError, "`truncation`.*only_sec.*'end'"),
+        (
+            {"truncation": "only_second", "seconds": None},
+            ValueError,
+            "`truncation`.* single texts.*seconds=None.*'only_second'",
+        ),
+        (
+            {
+                "firsts": ["a", "a b c"],
+                "truncation": "only_second",
+                "max_length": 6,
+            },
+            ValueError,
+            r"room beside firsts\[1\].*'only_second'.* need 7 .*max_length=6",
+        ),
         ({"firsts": "ab"}, TypeError, "`firsts`.*'ab'"),
         ({"seconds": [1, 2]}, TypeError, r"`seconds\[0\]`.*1"),
     ],

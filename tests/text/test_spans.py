@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tokenizers
+import transformers
 
 from keras_dl.datasets import Batches
 from keras_dl.text.examples.answer_candidates import (
@@ -395,8 +396,15 @@ def test_decoding_takes_no_time():
         (lambda: letters(answers=["ab"]), r"`answers`.*answers\[0\]='ab'"),
         (lambda: letters(answers=[["ab"]]), r"`answers`.*answers\[0\]="),
         (lambda: letters(answers=[[(1, 2)]]), r"`answers`.*answers\[0\]="),
-        (lambda: letters(answers=[[("a", -1)]]), r"`answers\[0\]`.*=-1"),
-        (lambda: letters(answers=[[("a", 0.5)]]), r"`answers\[0\]`.*=0.5"),
+        (
+            lambda: letters(answers=[[("b", -1)]]),  # Not the last character.
+            r"`answers` must stand.*answers\[0\] with 'b' at -1, of the q.* 'a",
+        ),
+        (
+            lambda: letters(answers=[[("a", 0.5)]]),
+            r"`answers`.*answers\[0\]=.*0.5",
+        ),
+        (lambda: letters(answers=[[("a", True)]]), r"`answers`.*\[0\]=.*True"),
         (
             lambda: letters(answers=[[("b", 0)]], misplaced="leave_out"),
             "`answers`.*at least one question.*1, all misplaced",
@@ -428,3 +436,44 @@ def test_decoding_takes_no_time():
 def test_wrong_values(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+COMBINING = [
+    ("The café, he said", "cafe\u0301"),
+    ("cafe\u0301", "cafe\u0301"),
+    ("a\u0323\u0301 b", "a\u0323\u0301"),
+    ("wein\u20dd!", "wein\u20dd"),  # An enclosing mark.
+    ("ka\u0903 b", "ka\u0903"),  # A spacing mark.
+    ("ka\u094d\u200d b", "ka\u094d\u200d"),  # A joiner after it.
+]
+
+
+@pytest.mark.parametrize(("context", "answer"), COMBINING)
+def test_answers_keep_the_marks_of_their_last_letter(context, answer):
+    """BERT takes accents away, and its tokens end before them."""
+    context = context.replace("café", "cafe\u0301")
+    words = [answer[0] + "".join(c for c in answer[1:] if c.isascii()), "said"]
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *words]
+    bert = transformers.BertTokenizer(vocab={t: i for i, t in enumerate(vocab)})
+    vocabulary = as_vocabulary(bert.backend_tokenizer)
+    gold = [(answer, context.index(answer))]
+    # Twice: after one context stands the first token of another.
+    windows = SpanWindows(
+        ["?", "?"], [context, "said"], vocabulary, [gold, []], length=12
+    )
+    (found, _) = windows.decode(*perfect(windows))
+    best = found.answers[0]
+    assert best.text == answer
+    assert (best.begin, best.end) == (gold[0][1], gold[0][1] + len(answer))
+
+
+def test_marks_that_have_a_token_are_the_models_choice():
+    context = "e\u0301 e"
+    windows = SpanWindows(
+        ["?"],
+        [context],
+        CharacterVocabulary(["e", "\u0301"]),
+        [[("e", 0)]],
+        length=12,
+    )
+    assert windows.best(*perfect(windows)) == ["e"]

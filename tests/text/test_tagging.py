@@ -208,7 +208,7 @@ def test_conll(tmp_path):
         ("a B I O\n\nb B O\n", -1, "`path`.*4 columns.*Received: 3 in line 3"),
         ("a B I O\nb B O O O\n", -1, "Received: 5 in line 2 of .*eng.train"),
         ("a O\nb O\n", 2, "`column`.*2 columns in line 1.*column=2"),
-        ("\na O\n", 0, "`column`.*line 2.*not the first.*column=0"),
+        ("\na O\n", 0, "`column`.*line 2.*not 0, that of the words.*column=0"),
         ("a O\n", -2, "`column`.*column=-2"),
         ("a O\n", "pos", "`column`.*column='pos'"),
         ("word\n", -1, "`column`.*1 columns"),

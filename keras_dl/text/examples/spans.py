@@ -1,5 +1,7 @@
 """Answers that are a part of a text: windows over it, and the best spans."""
 
+import numbers
+
 import keras
 import numpy as np
 
@@ -8,6 +10,8 @@ from keras_dl.text.examples.answer_candidates import (
     AnswerCandidate,
     AnswerCandidates,
 )
+from keras_dl.text.examples.combining_marks import with_marks
+from keras_dl.text.examples.windows import shows_most
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.vocabulary import check_texts
 
@@ -25,7 +29,8 @@ class SpanWindows:
           0      0       0            1            1     0
 
     The second line is `segment_ids`; `[CLS]` and `[SEP]` are the start and
-    end tokens of the vocabulary.
+    end tokens of the vocabulary. Where it is RoBERTa's, there are two end
+    tokens between the question and the context, and no segments in `inputs`.
 
     **Targets.** `spans[i]` are the positions in row `i` of the first and the
     last token of the answer: of the fewest tokens that cover it. They are
@@ -38,9 +43,11 @@ class SpanWindows:
     ends; a pair counts if it lies in the context, does not end before it
     begins, has at most `max_answer_length` tokens, and if no other window
     shows more of what surrounds its first token (see `max_context`). Its
-    score is the sum of its two logits. The answers are cut out of the context
-    as it was given. By that last rule an answer can get lost which is longer
-    than half of what a row holds of the context, less half a stride.
+    score is the sum of its two logits. By that last rule an answer can get
+    lost which is longer than half of what a row holds of the context, less
+    half a stride. The answers are cut out of the context as it was given, with
+    the combining marks of their last letter, also where the vocabulary takes
+    accents away.
 
     Args:
         questions: Strings.
@@ -56,12 +63,17 @@ class SpanWindows:
         misplaced: What befalls an answer that does not stand where it is said
             to, or that no token covers: `"error"` raises ValueError,
             `"leave_out"` leaves it out, and with its last answer the question.
+        separators: Number of end tokens between question and context. `None`:
+            as many as the vocabulary has (`Vocabulary.separators`).
+        segments: Whether `inputs` has `"segment_ids"`. `None`: if the
+            vocabulary has segments (`Vocabulary.has_segments`).
 
     Attributes:
         token_ids: `int32`, `(windows, length)`.
         segment_ids: Likewise: 0 for the question and padding, 1 for the
             context and the `[SEP]` after it.
-        inputs: `{"token_ids": token_ids, "segment_ids": segment_ids}`.
+        inputs: `{"token_ids": token_ids, "segment_ids": segment_ids}`, the
+            latter with segments only.
         spans: `int32`, `(windows, 2)`, or `None` without `answers`.
         question_numbers: `(windows,)`: index of each window's question.
         max_context: Boolean, `(windows, length)`: the tokens of the context
@@ -105,14 +117,17 @@ class SpanWindows:
         stride=128,
         max_question=64,
         misplaced="error",
+        separators=None,
+        segments=None,
     ):
         self.vocabulary = as_vocabulary(vocabulary)
+        self._set_layout(separators, segments)
         self.questions = check_texts("questions", questions)
         self.contexts = check_texts("contexts", contexts)
         _check_aligned(self.questions, self.contexts, answers)
         self.stride = check_integer("stride", stride, minimum=1)
         asked = self._encode_questions(max_question)
-        shortest = max(map(len, asked)) + 4
+        shortest = max(map(len, asked)) + 3 + self._separators
         self.length = check_integer("length", length, minimum=shortest)
         numbers = self._encode_contexts()
         found = self._find(answers, numbers, misplaced)
@@ -126,7 +141,10 @@ class SpanWindows:
 
     @property
     def inputs(self):
-        return {"token_ids": self.token_ids, "segment_ids": self.segment_ids}
+        inputs = {"token_ids": self.token_ids}
+        if self._segments:
+            inputs["segment_ids"] = self.segment_ids
+        return inputs
 
     def decode(self, start_logits, end_logits, n_best=20, max_answer_length=30):
         """The best answers to each question, from the logits of all windows.
@@ -189,6 +207,14 @@ class SpanWindows:
         found = self.decode(start_logits, end_logits, n_best, max_answer_length)
         return [one.best(null_threshold) for one in found]
 
+    def _set_layout(self, separators, segments):
+        if separators is None:
+            separators = self.vocabulary.separators
+        if segments is None:
+            segments = self.vocabulary.has_segments
+        self._separators = check_integer("separators", separators, minimum=1)
+        self._segments = bool(segments)
+
     def _encode_questions(self, max_question):
         check_integer("max_question", max_question, minimum=1)
         rows = self.vocabulary._many_to_ids(self.questions)
@@ -220,7 +246,9 @@ class SpanWindows:
                 if span:
                     found[i].append(span)
                 elif misplaced == "error":
-                    raise ValueError(_misplaced(i, text, begin))
+                    raise ValueError(
+                        _misplaced(i, text, begin, self.questions[i])
+                    )
             if len(given) and not found[i]:
                 left_out.append(i)
         if len(left_out) == len(self.questions):
@@ -235,7 +263,8 @@ class SpanWindows:
         """Notes of each window whose it is, where it begins, how long it is."""
         table, left_out = [], set(self.left_out)
         for i, number in enumerate(numbers):
-            at, tokens = len(asked[i]) + 2, len(self._ids[number])
+            at = len(asked[i]) + 1 + self._separators
+            tokens = len(self._ids[number])
             room = self.length - at - 1
             step = min(self.stride, room)
             if i not in left_out:
@@ -256,7 +285,8 @@ class SpanWindows:
             self._table.tolist()
         ):
             part = self._ids[number][begin : begin + size]
-            ids = [start, *asked[i], end, *part, end]
+            between = [end] * self._separators
+            ids = [start, *asked[i], *between, *part, end]
             self.token_ids[row, : len(ids)] = ids
             self.segment_ids[row, at : len(ids)] = 1
 
@@ -275,7 +305,7 @@ class SpanWindows:
         limits = np.flatnonzero(np.diff(self.question_numbers)) + 1
         for rows in np.split(np.arange(len(self)), limits):
             begins, sizes = self._table[rows, 3:].T
-            most = _shows_most(begins, sizes)
+            most = shows_most(begins, sizes)
             for row, one, begin, size in zip(
                 rows, most, begins, sizes, strict=True
             ):
@@ -301,7 +331,12 @@ class SpanWindows:
         _, number, at, begin, _ = self._table.T
         token = (self._firsts[number] + begin - at)[row]
         offsets = self._offsets
-        return offsets[token + first, 0], offsets[token + last, 1]
+        ends = offsets[token + last, 1]
+        # The token after it may be the first one of another context.
+        is_last = token + last + 1 == self._firsts[number[row] + 1]
+        after = np.append(offsets[:, 0], 0)[token + last + 1]
+        limits = np.where(is_last, np.iinfo("int32").max, after)
+        return offsets[token + first, 0], ends, limits
 
     def _pairs(self, rows, starts, ends, n_best, longest):
         """The rows, first and last tokens of the spans that count."""
@@ -323,11 +358,12 @@ def _highest(logits, number):
     return np.argsort(-logits, axis=1, kind="stable")[:, :number]
 
 
-def _distinct(context, n_best, begins, ends, scores):
+def _distinct(context, n_best, begins, ends, limits, scores):
     """The best answers of different text."""
     found = {}
     for i in np.argsort(-scores, kind="stable"):
-        text = context[begins[i] : ends[i]]
+        end = with_marks(context, int(ends[i]), int(limits[i]))
+        text = context[begins[i] : end]
         begin = int(begins[i]) + len(text) - len(text.lstrip())
         text = text.strip()
         if text and text not in found:
@@ -345,18 +381,10 @@ def _distinct(context, n_best, begins, ends, scores):
     )
 
 
-def _shows_most(begins, sizes):
-    """Which of a text's windows shows most of what surrounds each token."""
-    begins, sizes = begins[:, None], sizes[:, None]
-    token = np.arange((begins + sizes).max())
-    nearer = np.minimum(token - begins, begins + sizes - 1 - token)
-    shown = np.where(nearer < 0, -np.inf, nearer + 0.01 * sizes)
-    return shown.argmax(axis=0) == np.arange(len(begins))[:, None]
-
-
 def _covering(context, offsets, text, begin):
     """The fewest tokens that cover an answer: the first and the last."""
-    if not text or not context.startswith(text, begin):
+    # A negative begin, of files that know no place, would count from the end.
+    if not text or begin < 0 or not context.startswith(text, begin):
         return None
     first = np.searchsorted(offsets[:, 1], begin, side="right")
     last = np.searchsorted(offsets[:, 0], begin + len(text)) - 1
@@ -380,20 +408,25 @@ def _check_answers(i, given):
     pairs = given if isinstance(given, (list, tuple)) else [None]
     for pair in pairs:
         good = isinstance(pair, (list, tuple)) and len(pair) == 2
-        if not good or not isinstance(pair[0], str):
+        if not good or not isinstance(pair[0], str) or not _whole(pair[1]):
             raise ValueError(
                 "`answers` must be a list of (text, begin) for each question. "
                 f"Received: answers[{i}]={str(given)[:60]!r}."
             )
-        check_integer(f"answers[{i}]", pair[1], minimum=0)
     return pairs
 
 
-def _misplaced(i, text, begin):
+def _whole(number):
+    integer = isinstance(number, numbers.Integral)
+    return integer and not isinstance(number, bool)
+
+
+def _misplaced(i, text, begin, question):
     return (
         "`answers` must stand in their contexts where it is said, and be "
         'covered by tokens; misplaced="leave_out" leaves out those that do '
-        f"not. Received: answers[{i}] with {text[:40]!r} at {begin}."
+        f"not. Received: answers[{i}] with {text[:40]!r} at {begin}, of the "
+        f"question {question[:40]!r}."
     )
 
 

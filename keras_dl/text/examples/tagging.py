@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_dl.checks import check_choice, check_integer
+from keras_dl.text.examples.windows import shows_most
 from keras_dl.text.vocabularies.external_tokenizers import as_vocabulary
 from keras_dl.text.vocabularies.vocabulary import check_texts
 
@@ -30,6 +31,18 @@ class TaggedWords:
     control characters, is not in the row; nor are words that are cut off.
     `words_of` says what it is told to of these.
 
+    **Windows.** A sentence or text that is too long for a row is cut, by
+    `truncate="windows"`, into several that overlap; each holds whole words, as
+    many as fit in, and the next begins with the first word that stands at
+    least `stride` tokens further on. Each word has its target, and gets its
+    tag, in one row: the one that shows most of what surrounds its first token.
+    With `l` tokens on the left and `r` on the right in a window of `n`, that is
+    the one with the largest `min(l, r) + 0.01 n`, or the first of such, as in
+    `SpanWindows`. So training counts no word twice, and `words_of` says one tag
+    of each, over all windows. (A metric in `fit` takes rows one by one: an
+    entity that is spread over two of them is two to `EntityF1`.) Of a word
+    that is longer than a row, what does not fit in is cut off.
+
     Args:
         sentences: Lists of words.
         tags: For each sentence, a list with the name of each word's tag.
@@ -41,12 +54,16 @@ class TaggedWords:
             texts to train with.
         truncate: What befalls a sentence that is too long: `"error"` raises
             ValueError, `"end"` leaves out the words from the first that does
-            not fit as a whole.
+            not fit as a whole, `"windows"` makes several rows of it.
+        stride: Number of tokens from the begin of a window to the next, at
+            least. `None`: half of what a row holds.
 
     Attributes:
-        token_ids: `int32`, `(sentences, length)`.
-        tags: `int32`, `(sentences, length)`: indices in `tag_names`, or -1.
+        token_ids: `int32`, `(rows, length)`: a row for each sentence, or for
+            each window.
+        tags: `int32`, `(rows, length)`: indices in `tag_names`, or -1.
         inputs: `{"token_ids": token_ids}`.
+        sentence_numbers: `(rows,)`: index of each row's sentence.
         tag_names: Tuple of strings.
         num_cut: Number of words that were cut off.
 
@@ -83,21 +100,23 @@ class TaggedWords:
         length,
         tag_names=None,
         truncate="error",
+        stride=None,
     ):
         self.vocabulary = as_vocabulary(vocabulary)
         self.length = check_integer("length", length, minimum=3)
-        check_choice("truncate", truncate, ("error", "end"))
+        check_choice("truncate", truncate, ("error", "end", "windows"))
+        stride = _check_stride(stride, self.length, truncate)
         sentences = _check_lists("sentences", sentences)
         if tags is not None:
             tags = _check_lists("tags", tags)
             _check_aligned(sentences, tags)
         self.tag_names = _check_names(tag_names, tags)
         self._num_words = list(map(len, sentences))
-        self._fill(sentences, truncate)
+        self._fill(self._cut(sentences, truncate, stride))
         self.tags = self._targets(tags)
 
     def __len__(self):
-        return len(self._num_words)
+        return len(self.token_ids)
 
     @property
     def inputs(self):
@@ -108,8 +127,8 @@ class TaggedWords:
 
         Args:
             predicted: Of all rows, in order: indices of tags,
-                `(sentences, length)`, or logits or probabilities,
-                `(sentences, length, len(tag_names))`.
+                `(rows, length)`, or logits or probabilities,
+                `(rows, length, len(tag_names))`.
             missing: What words get that are not in the row: those that were
                 cut off, and those without a token.
 
@@ -123,46 +142,62 @@ class TaggedWords:
         ids = self._check_predicted(predicted)
         found = [[missing] * number for number in self._num_words]
         at = self._places
-        for row, word, id in zip(
+        for sentence, word, id in zip(
             at[:, 0].tolist(),
             at[:, 1].tolist(),
-            ids[at[:, 0], at[:, 2]].tolist(),
+            ids[at[:, 2], at[:, 3]].tolist(),
             strict=True,
         ):
-            found[row][word] = self.tag_names[id]
+            found[sentence][word] = self.tag_names[id]
         return found
 
-    def _fill(self, sentences, truncate):
+    def _cut(self, sentences, truncate, stride):
+        """Of each row the sentence, the first word, pieces, and own tokens."""
+        room, self.num_cut = self.length - 2, 0
+        rows = []
+        for number, pieces in enumerate(_pieces(self.vocabulary, sentences)):
+            needed = 2 + sum(len(ids) for _, ids in pieces)
+            if needed <= self.length:
+                rows.append((number, 0, pieces, None))
+            elif truncate == "error":
+                raise ValueError(_too_long(number, needed, sentences, self))
+            elif truncate == "windows":
+                pieces = [(skipped, ids[:room]) for skipped, ids in pieces]
+                rows += _windows_of(number, pieces, room, stride)
+            else:
+                starts = _starts(pieces)
+                kept = int(np.searchsorted(starts, room, side="right")) - 1
+                rows.append((number, 0, pieces[:kept], None))
+                self.num_cut += len(pieces) - kept
+        return rows
+
+    def _fill(self, rows):
         """Writes the rows, and notes where the words' first tokens stand."""
         names = ("pad", "start", "end")
         pad, start, end = map(self.vocabulary.special_id, names)
-        self.token_ids = np.full((len(sentences), self.length), pad, "int32")
-        self.num_cut, places = 0, []
-        for row, pieces in enumerate(_pieces(self.vocabulary, sentences)):
-            needed = 2 + sum(len(ids) for _, ids in pieces)
-            if needed > self.length and truncate == "error":
-                raise ValueError(_too_long(row, needed, sentences, self))
+        self.token_ids = np.full((len(rows), self.length), pad, "int32")
+        self.sentence_numbers = np.array([row[0] for row in rows], "int64")
+        places = []
+        for row, (sentence, first, pieces, own) in enumerate(rows):
             written = [start]
-            for word, (skipped, ids) in enumerate(pieces):
-                if len(written) + len(ids) >= self.length:
-                    self.num_cut += len(pieces) - word
-                    break
-                if ids:
-                    places.append((row, word, len(written) + skipped))
+            for word, (skipped, ids) in enumerate(pieces, first):
+                column = len(written) + skipped
+                if ids and (own is None or own[column - 1]):
+                    places.append((sentence, word, row, column))
                 written += ids
             written.append(end)
             self.token_ids[row, : len(written)] = written
-        self._places = np.reshape(np.asarray(places, "int64"), (-1, 3))
+        self._places = np.reshape(np.asarray(places, "int64"), (-1, 4))
 
     def _targets(self, tags):
         targets = np.full(self.token_ids.shape, NO_TARGET, "int32")
         if tags is not None:
-            row, word, column = self._places.T
+            sentence, word, row, column = self._places.T
             starts = np.cumsum([0, *self._num_words])
             index = {name: id for id, name in enumerate(self.tag_names)}
             flat = [index[name] for names in tags for name in names]
             flat = np.asarray(flat, "int32")
-            targets[row, column] = flat[starts[row] + word]
+            targets[row, column] = flat[starts[sentence] + word]
         return targets
 
     def _check_predicted(self, predicted):
@@ -178,7 +213,7 @@ class TaggedWords:
                 f"of the shape {(*shape, number)}. Received: shape "
                 f"{array.shape}, dtype {array.dtype}."
             )
-        chosen = array[self._places[:, 0], self._places[:, 2]]
+        chosen = array[self._places[:, 2], self._places[:, 3]]
         wrong = chosen[(chosen < 0) | (chosen >= number)]
         if wrong.size:
             raise ValueError(
@@ -203,6 +238,45 @@ def _pieces(vocabulary, sentences):
         alone = text[:1] == " " and ids[: len(space)] == space != ids
         known[text] = len(space) * alone, ids if text.strip(" ") else []
     return [[known[text] for text in row] for row in rows]
+
+
+def _starts(pieces):
+    """For each word, and behind the last, the number of tokens before it."""
+    return np.cumsum([0, *(len(ids) for _, ids in pieces)])
+
+
+def _windows_of(number, pieces, room, stride):
+    """The rows of a sentence that is cut into windows."""
+    starts = _starts(pieces)
+    words = np.array(list(_windows(starts, room, stride)))
+    begins, ends = starts[words].T
+    most = shows_most(begins, ends - begins)
+    for (first, last), own, begin, end in zip(
+        words.tolist(), most, begins, ends, strict=True
+    ):
+        yield number, first, pieces[first:last], own[begin:end]
+
+
+def _windows(starts, room, stride):
+    """The first word of each window, and the word behind its last."""
+    first, last, words = 0, 0, len(starts) - 1
+    while last < words:
+        limit = starts[first] + room
+        last = int(np.searchsorted(starts, limit, side="right")) - 1
+        yield first, last
+        begin = int(np.searchsorted(starts, starts[first] + stride))
+        first = min(begin, last)  # So that no word is left out.
+
+
+def _check_stride(stride, length, truncate):
+    if stride is None:
+        return max((length - 2) // 2, 1)
+    if truncate != "windows":
+        raise ValueError(
+            '`stride` is for `truncate="windows"`. Received: '
+            f"stride={stride!r}, truncate={truncate!r}."
+        )
+    return check_integer("stride", stride, minimum=1)
 
 
 def _check_lists(name, rows):
@@ -256,6 +330,6 @@ def _too_long(row, needed, sentences, tagged):
     words = " ".join(sentences[row])
     return (
         f"`length` must be at least {needed} for sentences[{row}], or "
-        '`truncate` must be "end". Received: '
+        '`truncate` must be "end" or "windows". Received: '
         f"length={tagged.length}, sentences[{row}]={words[:40]!r}..."
     )

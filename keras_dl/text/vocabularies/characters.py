@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl.text.vocabularies import list_tokenizers
 from keras_dl.text.vocabularies.token_list import (
     TokenListVocabulary,
     check_training_texts,
@@ -73,6 +74,9 @@ class CharacterVocabulary(TokenListVocabulary):
 
     def _cuts(self, cased):
         return [(i, i + 1) for i in range(len(cased))]
+
+    def _as_tokenizer(self):
+        return list_tokenizers.of_characters(self)
 
     def _to_text(self, ids):
         return "".join(self._tokens[id] for id in ids)

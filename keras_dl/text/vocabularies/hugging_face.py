@@ -3,28 +3,32 @@
 import json
 import pathlib
 
-from keras_dl.text.vocabularies.subwords import import_tokenizers
+from keras_dl.text.vocabularies.encoding import import_tokenizers
+from keras_dl.text.vocabularies.hugging_face_classes import (
+    check_class,
+    default_tokens,
+    has_segments,
+)
+from keras_dl.text.vocabularies.hugging_face_tokens import NAMES, FolderTokens
 
-# What tokens are for, and how `tokenizer_config.json` calls them.
-_NAMES = {
-    "pad": ("pad_token",),
-    "unknown": ("unk_token",),
-    "start": ("cls_token", "bos_token"),
-    "end": ("sep_token", "eos_token"),
-}
-_ALL_NAMES = (*sum(_NAMES.values(), ()), "mask_token")
-# The special tokens of files that do not name any.
-_BERT_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-_ROBERTA_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 # Settings of `tokenizer_config.json` that overrule those of `tokenizer.json`.
-_SETTINGS = {
+SETTINGS = {
     ("normalizer", "BertNormalizer"): {
         "do_lower_case": "lowercase",
         "strip_accents": "strip_accents",
         "tokenize_chinese_chars": "handle_chinese_chars",
     },
     ("pre_tokenizer", "ByteLevel"): {"add_prefix_space": "add_prefix_space"},
+    ("post_processor", "RobertaProcessing"): {
+        "add_prefix_space": "add_prefix_space",
+        "trim_offsets": "trim_offsets",
+    },
 }
+_SPACES = "\t\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+# Classes that take `tokenizer.json` as it is.
+_AS_IT_IS = ("PreTrained", "TokenizersBackend")
 
 
 class Folder:
@@ -36,18 +40,25 @@ class Folder:
     | `vocab.txt`                | WordPiece, as BERT and DistilBERT have it  |
     | `vocab.json`, `merges.txt` | bytes joined pair by pair, as RoBERTa's    |
 
-    `tokenizer_config.json` and `special_tokens_map.json` say how text is put
-    into lower case, and which tokens are special; `config.json`, how many ids
-    the model has, and which is its padding.
+    `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`
+    say how text is put into lower case, and which tokens are special or were
+    added (see `FolderTokens`); `config.json`, how many ids the model has, and
+    which is its padding.
 
     Attributes:
         state: The tokenizer as JSON, as `tokenizers.Tokenizer.from_str` reads.
         special: Special tokens by what they are for; `None` where the files
             do not say.
+        further: All special tokens, as a list; `None` where the files name
+            none.
+        splits_special: Whether special tokens in a text are cut as text is.
+        segments: Whether pairs have segments; `None` where the files do not
+            say more than the tokenizer.
 
     Raises:
         ValueError: If there is no such folder, no file that can be read, a
-            file is damaged, or files contradict each other.
+            file is damaged, files contradict each other, or they are those of
+            a class of tokenizers that gives other tokens.
     """
 
     def __init__(self, path):
@@ -58,15 +69,25 @@ class Folder:
                 f"the files of one. Received: {str(path)!r}, no such folder."
             )
         self._model = self._json("config.json")
-        self._config = {
-            **self._json("special_tokens_map.json"),
-            **self._json("tokenizer_config.json"),
+        config = self._json("tokenizer_config.json")
+        special = self._json("special_tokens_map.json")
+        added = self._json("added_tokens.json")
+        self._tokens = FolderTokens(config, special, added, self._damaged)
+        self._config = self._tokens.config
+        file, read = self._file()
+        self._class = check_class(self._path, file, config, self._model)
+        self._defaults = default_tokens(file, self._class)
+        tokenizer = read()
+        self.state = tokenizer.to_str()
+        known = {
+            name: token
+            for name, token in self._defaults.items()
+            if tokenizer.token_to_id(token) is not None
         }
-        self.state = self._read().to_str()
-        self.special = {
-            use: next(filter(None, map(self._named, names)), None)
-            for use, names in _NAMES.items()
-        }
+        self.special = {use: self._tokens.of_use(use, known) for use in NAMES}
+        self.further = self._tokens.all_special() or None
+        self.splits_special = self._flag("split_special_tokens")
+        self.segments = has_segments(self._class, self._config)
 
     def check_model(self, vocabulary):
         """Refuses a vocabulary that the model beside it does not fit."""
@@ -83,13 +104,14 @@ class Folder:
                 f"config.json says pad_token_id={pad}"
             )
 
-    def _read(self):
+    def _file(self):
+        """The file that holds the vocabulary, and what reads it."""
         if self._has("tokenizer.json"):
-            return self._serialized()
+            return "tokenizer.json", self._serialized
         if self._has("vocab.txt"):
-            return self._with_special(self._wordpiece(), _BERT_TOKENS)
+            return "vocab.txt", self._wordpiece
         if self._has("vocab.json", "merges.txt"):
-            return self._with_special(self._byte_pairs(), _ROBERTA_TOKENS)
+            return "vocab.json", self._byte_pairs
         raise ValueError(
             f"{self._path} must hold tokenizer.json, vocab.txt, or vocab.json "
             "and merges.txt. The model of SentencePiece alone cannot be read: "
@@ -100,36 +122,52 @@ class Folder:
 
     def _serialized(self):
         state = self._json("tokenizer.json")
-        for (part, kind), settings in _SETTINGS.items():
-            found = state.get(part)
-            if isinstance(found, dict) and found.get("type") == kind:
-                for name, theirs in settings.items():
-                    if name in self._config:
-                        found[theirs] = self._config[name]
+        settings = {} if self._class in _AS_IT_IS else SETTINGS
+        for (part, kind), names in settings.items():
+            for found in parts(state.get(part)):
+                if found.get("type") == kind:
+                    for name, theirs in names.items():
+                        if name in self._config:
+                            found[theirs] = self._config[name]
         from_str = import_tokenizers().Tokenizer.from_str
         made = self._made("tokenizer.json", from_str, json.dumps(state))
-        self._check_named(made)
+        for token in state.get("added_tokens") or ():
+            got = made.token_to_id(token["content"])
+            if got != token["id"]:
+                raise self._contradiction(
+                    f"the added token {token['content']!r} of tokenizer.json "
+                    f"should have the id {token['id']}, and would get {got}"
+                )
+        self._tokens.add_to(made, self._defaults, self._contradiction)
         return made
 
     def _wordpiece(self):
         tokenizers = import_tokenizers()
-        lines = self._text("vocab.txt").removesuffix("\n").split("\n")
-        if lines == [""]:
-            raise self._damaged("vocab.txt", "it is empty")
+        text = self._text("vocab.txt").removesuffix("\n")
+        if not text or text[0] == "\ufeff":
+            why = "begins with a byte order mark" if text else "is empty"
+            raise self._damaged("vocab.txt", f"it {why}")
+        # Spaces at the end of a line are no part of a token in transformers.
+        lines = [line.rstrip(_SPACES) for line in text.split("\n")]
+        unknown = self._tokens.of_use("unknown", self._defaults)
         model = tokenizers.models.WordPiece(
             {token: id for id, token in enumerate(lines)},
-            unk_token=self._named("unk_token") or "[UNK]",
+            unk_token=unknown or self._defaults["unk_token"],
         )
         made = tokenizers.Tokenizer(model)
-        made.normalizer = tokenizers.normalizers.BertNormalizer(
-            lowercase=self._config.get("do_lower_case", True),
-            strip_accents=self._config.get("strip_accents"),
-            handle_chinese_chars=self._config.get(
-                "tokenize_chinese_chars", True
-            ),
+        made.normalizer = self._made(
+            "tokenizer_config.json",
+            tokenizers.normalizers.BertNormalizer,
+            True,
+            self._config.get("tokenize_chinese_chars", True),
+            self._config.get("strip_accents"),
+            self._config.get("do_lower_case", True),
         )
         made.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
         made.decoder = tokenizers.decoders.WordPiece("##")
+        self._tokens.add_to(made, self._defaults, self._contradiction)
+        process = tokenizers.processors.BertProcessing
+        self._set_pairs(made, process)
         return made
 
     def _byte_pairs(self):
@@ -139,49 +177,34 @@ class Folder:
         read = tokenizers.models.BPE.from_file
         model = self._made("vocab.json or merges.txt", read, *paths)
         made = tokenizers.Tokenizer(model)
-        made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(
-            add_prefix_space=self._config.get("add_prefix_space", False)
-        )
+        prefixed = self._config.get("add_prefix_space", False)
+        cut = tokenizers.pre_tokenizers.ByteLevel
+        made.pre_tokenizer = self._made("tokenizer_config.json", cut, prefixed)
         made.decoder = tokenizers.decoders.ByteLevel()
+        self._tokens.add_to(made, self._defaults, self._contradiction)
+        if "cls_token" in self._defaults:
+            trim = self._config.get("trim_offsets", True)
+            process = tokenizers.processors.RobertaProcessing
+            self._set_pairs(made, process, trim, prefixed)
         return made
 
-    def _with_special(self, tokenizer, usual):
-        """Adds what is never cut: special tokens, and those added later."""
-        vocabulary = tokenizer.get_vocab()
-        usual = [token for token in usual if token in vocabulary]
-        self._check_named(tokenizer)
-        named = filter(None, map(self._named, _ALL_NAMES))
-        special = dict.fromkeys([*usual, *named])
-        add = import_tokenizers().AddedToken
-        tokenizer.add_special_tokens([add(t, special=True) for t in special])
-        later = {
-            **{id: t for t, id in self._json("added_tokens.json").items()},
-            **self._config.get("added_tokens_decoder", {}),
-        }
-        for id, token in sorted((int(id), t) for id, t in later.items()):
-            options = token if isinstance(token, dict) else {"content": token}
-            options = {k: v for k, v in options.items() if k != "__type"}
-            tokenizer.add_tokens([add(**options)])
-            got = tokenizer.token_to_id(options["content"])
-            if got != id:
-                raise self._contradiction(
-                    f"the added token {options['content']!r} should have the "
-                    f"id {id}, and would get {got}"
-                )
-        return tokenizer
+    def _set_pairs(self, tokenizer, process, *options):
+        """Sets how a pair of texts is joined, if its marks are there."""
+        marks = []
+        for name in ("sep_token", "cls_token"):
+            token = self._tokens.special.get(name)
+            content = token["content"] if token else self._defaults[name]
+            marks.append((content, tokenizer.token_to_id(content)))
+        if None not in (id for _, id in marks):
+            tokenizer.post_processor = self._made(
+                "tokenizer_config.json", process, *marks, *options
+            )
 
-    def _named(self, name):
-        """The special token that the files name, or `None`."""
-        token = self._config.get(name)
-        return token.get("content") if isinstance(token, dict) else token
-
-    def _check_named(self, tokenizer):
-        for name in _ALL_NAMES:
-            token = self._named(name)
-            if token is not None and tokenizer.token_to_id(token) is None:
-                raise self._contradiction(
-                    f"{name}={token!r} is not in the vocabulary"
-                )
+    def _flag(self, name):
+        value = self._config.get(name)
+        if value not in (None, True, False):
+            raise self._damaged("tokenizer_config.json", f"{name}={value!r}")
+        return bool(value)
 
     def _has(self, *names):
         return all((self._path / name).is_file() for name in names)
@@ -218,3 +241,14 @@ class Folder:
 
     def _damaged(self, name, why):
         return ValueError(f"{self._path / name} is damaged: {why}.")
+
+
+def parts(part):
+    """A part of a tokenizer, or those that it is a sequence of."""
+    if not isinstance(part, dict):
+        return []
+    names = ("normalizers", "pretokenizers", "processors")
+    inner = next((part[name] for name in names if name in part), None)
+    if not isinstance(inner, list):
+        return [part]
+    return [one for each in inner for one in parts(each)]

@@ -5,6 +5,8 @@ import json
 import keras
 
 from keras_dl.checks import check_choice, check_integer
+from keras_dl.text.vocabularies.encoding import encode_all, import_tokenizers
+from keras_dl.text.vocabularies.list_tokenizers import refuse_written
 from keras_dl.text.vocabularies.token_list import (
     TokenListVocabulary,
     check_special_tokens,
@@ -159,7 +161,7 @@ class SubwordVocabulary(TokenListVocabulary):
         ]
 
     def _encoded(self, texts):
-        return self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return encode_all(self._tokenizer, texts)
 
     def _never_special(self, ids):
         unknown, first = self.unknown_id, self._num_special
@@ -168,17 +170,12 @@ class SubwordVocabulary(TokenListVocabulary):
     def _to_text(self, ids):
         return self._tokenizer.decode(ids, skip_special_tokens=False)
 
-
-def import_tokenizers():
-    """The package `tokenizers`, or an error that says how to get it."""
-    try:
-        import tokenizers
-    except ImportError as error:
-        raise ImportError(
-            "Subwords need the package `tokenizers`: "
-            'pip install "keras_dl[nlp]"'
-        ) from error
-    return tokenizers
+    def _as_tokenizer(self):
+        made = import_tokenizers().Tokenizer.from_str(self._tokenizer.to_str())
+        for token in self._tokens[: self._num_special]:
+            if _is_piece(token, made, self.model):
+                raise refuse_written(token)
+        return made
 
 
 def _tokenizer(model, lowercase, ids, merges):
@@ -231,6 +228,17 @@ def _refuse_bytes(special, alphabet):
                 "`special_tokens` must not be single characters that stand for "
                 f"bytes. Received: {token!r} among the special tokens."
             )
+
+
+def _is_piece(token, tokenizer, model):
+    """Whether some text is cut into this token."""
+    if model == "bpe":
+        return token in type(tokenizer.pre_tokenizer).alphabet()
+    token = token.removeprefix(_CONTINUES) or token
+    if tokenizer.normalizer.normalize_str(token) != token:
+        return False
+    pieces = tokenizer.pre_tokenizer.pre_tokenize_str(token)
+    return [piece for piece, _ in pieces] == [token]
 
 
 def _train(blank, model, texts, size, min_count, named):

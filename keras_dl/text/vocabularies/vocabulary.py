@@ -4,7 +4,8 @@ import keras
 import numpy as np
 
 from keras_dl.checks import check_integer
-from keras_dl.text.vocabularies import vocabulary_file
+from keras_dl.text.files import lone_surrogate
+from keras_dl.text.vocabularies import hugging_face_files, vocabulary_file
 
 _SPECIAL = ("pad", "unknown", "start", "end", "mask")
 _MASKS = ("[MASK]", "<mask>")
@@ -46,6 +47,10 @@ class Vocabulary:
         mask_id: Id of the special token that hides another, `[MASK]` or
             `<mask>`; `None` if there is none. Train with
             `special_tokens=["[MASK]"]` to have one.
+        separators: Number of end tokens between the texts of a pair: 1, as
+            BERT has it, or 2, as a wrapped tokenizer of RoBERTa has it.
+        has_segments: Whether the second text of a pair is another segment, as
+            it is with BERT, and not with RoBERTa and DistilBERT.
 
     Example:
 
@@ -55,6 +60,9 @@ class Vocabulary:
     >>> vocabulary.decode([4, 5, 3, 0])
     'the cat'
     """
+
+    separators = 1
+    has_segments = True
 
     def __len__(self):
         return self.size
@@ -235,7 +243,8 @@ class Vocabulary:
         id = getattr(self, f"{name}_id")
         if id is None:
             remedy = (
-                'Train it with special_tokens=["[MASK]"]'
+                "Name one: `as_vocabulary(tokenizer, mask=...)`, or train with "
+                'special_tokens=["[MASK]"]'
                 if name == "mask"
                 else f"Name one: `as_vocabulary(tokenizer, {name}=...)`"
             )
@@ -283,6 +292,51 @@ class Vocabulary:
         """
         return vocabulary_file.read(cls, path)
 
+    def to_hugging_face(
+        self, folder, separators=None, segments=None, max_length=None
+    ):
+        """Writes `tokenizer.json`, `tokenizer_config.json` and
+        `special_tokens_map.json`, as Hugging Face's models have them.
+
+        The packages transformers (`AutoTokenizer`) and tokenizers
+        (`Tokenizer.from_file`) read them, and give the ids that `encode`
+        gives; so does `as_vocabulary(folder)`, with the same offsets and
+        special tokens. `start` and `end` become `cls_token` and `bos_token`,
+        `sep_token` and `eos_token`. Text does not turn into special tokens
+        there either (`split_special_tokens`; the file that tokenizers reads
+        has no such switch, so special tokens are not in it, but those that
+        are no tokens of its model).
+
+        Args:
+            folder: Path of a folder, which is made if there is none.
+            separators: Number of end tokens between the texts of a pair.
+                `None`: the vocabulary's.
+            segments: Whether the second text of a pair is another segment.
+                `None`: likewise.
+            max_length: Number of tokens that the model reads at most.
+                `None`: the files do not say.
+
+        Raises:
+            ValueError: If these files cannot say how the vocabulary cuts
+                text: a wrapped tokenizer of keras-hub, a pattern with
+                constructs that tokenizers reads otherwise, special tokens
+                that stand for pieces of text, or of which a wrapped tokenizer
+                finds some in a text, and not all.
+            ImportError: If `tokenizers` is not installed.
+
+        Example:
+
+        >>> words = keras_dl.text.WordVocabulary(["the", "cat"])
+        >>> words.to_hugging_face("my-words")
+        >>> again = keras_dl.text.as_vocabulary("my-words")
+        >>> again.encode("the cow", end=True), again.end_id
+        ([4, 1, 3], 3)
+        """
+        files = hugging_face_files.tokenizer_files(
+            self, separators, segments, max_length
+        )
+        hugging_face_files.write(folder, files)
+
     def get_config(self):
         """What `from_config` makes an equal vocabulary of."""
         raise NotImplementedError
@@ -303,6 +357,13 @@ class Vocabulary:
             "This needs a vocabulary that knows where in a text its tokens "
             "stand: a vocabulary of keras_dl.text, or `as_vocabulary` of a "
             f"tokenizers.Tokenizer. Received: {self._kind()}."
+        )
+
+    def _as_tokenizer(self):
+        """A `tokenizers.Tokenizer` that gives the same ids and offsets."""
+        raise ValueError(
+            "Hugging Face's files hold vocabularies of keras_dl.text, and "
+            f"tokenizers of the package tokenizers. Received: {self._kind()}."
         )
 
     def _kind(self):
@@ -354,9 +415,13 @@ class Vocabulary:
 
 
 def check_text(name, text):
-    """Returns `text` if it is a string."""
+    """Returns `text` if it is a string of whole characters."""
     if not isinstance(text, str):
         raise TypeError(f"`{name}` must be a string. Received: {text!r}.")
+    if half := lone_surrogate(text):
+        raise ValueError(
+            f"`{name}` must be a string of whole characters. Received: {half}."
+        )
     return text
 
 

@@ -7,6 +7,7 @@ import unicodedata
 
 import keras
 
+from keras_dl.text.vocabularies import list_tokenizers
 from keras_dl.text.vocabularies.token_list import (
     TokenListVocabulary,
     check_training_texts,
@@ -96,6 +97,11 @@ class WordVocabulary(TokenListVocabulary):
         found = self._regex.finditer(cased)
         return [match.span() for match in found if match.group()]
 
+    def _as_tokenizer(self):
+        return list_tokenizers.of_words(
+            self, lambda: list_tokenizers.default_words(_marks())
+        )
+
     def _to_text(self, ids):
         return " ".join(self._tokens[id] for id in ids)
 
@@ -103,13 +109,17 @@ class WordVocabulary(TokenListVocabulary):
 @functools.cache
 def _words():
     """The default: Python's `\\w` stops at vowel signs and loose accents."""
-    marks = "".join(
+    word = rf"\w[\w{_marks()}]*"
+    return re.compile(rf"{word}(?:['\u2019]{word})*|[^\w\s]")
+
+
+@functools.cache
+def _marks():
+    return "".join(
         letter
         for letter in map(chr, range(sys.maxunicode + 1))
         if unicodedata.category(letter) in ("Mn", "Mc")
     )
-    word = rf"\w[\w{marks}]*"
-    return re.compile(rf"{word}(?:['\u2019]{word})*|[^\w\s]")
 
 
 def _compile(pattern):
