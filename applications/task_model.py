@@ -96,7 +96,9 @@ class TaskModel(WritingModel, SupervisedModel):
         self._change_as_saved()
 
     @classmethod
-    def from_hugging_face(cls, folder, model_type=None, task=None, **changes):
+    def from_hugging_face(
+        cls, folder, model_type=None, task=None, problem_type=None, **changes
+    ):
         """A model of Hugging Face with the head that it was saved with.
 
         | its class ends in           | heads                                |
@@ -106,8 +108,10 @@ class TaskModel(WritingModel, SupervisedModel):
         |                             | "next_sentence": Classification}`    |
         | `ForPreTraining` (ELECTRA)  | `ReplacedTokenDetection`             |
         | `ForNextSentencePrediction` | `Classification`                     |
-        | `ForSequenceClassification` | `Classification`; with one label:    |
-        |                             | `Regression`                         |
+        | `ForSequenceClassification` | by `problem_type`: `Classification`, |
+        |                             | `MultilabelClassification` or        |
+        |                             | `Regression`; without it, with one   |
+        |                             | label: `Regression`                  |
         | `ForMultipleChoice`         | `MultipleChoice`                     |
         | `ForTokenClassification`    | `TokenClassification`                |
         | `ForQuestionAnswering`      | `ExtractiveQA`                       |
@@ -119,6 +123,9 @@ class TaskModel(WritingModel, SupervisedModel):
             task: End of the name of the class to read it as, such as
                 `"ForMaskedLM"`; by default that of the configuration's
                 `architectures`.
+            problem_type: `"regression"`, `"single_label_classification"` or
+                `"multi_label_classification"`, in the place of what
+                `config.json` says: that may say nothing of several labels.
             **changes: Arguments of the encoder that shall differ and change
                 no tensor, such as `dropout`.
 
@@ -133,9 +140,11 @@ class TaskModel(WritingModel, SupervisedModel):
         """
         file = hugging_face_folder.Folder(folder, model_type)
         family = file.family
+        problem = {"problem_type": problem_type} if problem_type else {}
+        config = {**file.config, **problem}
         with file.blames_config():
-            kind = their_heads.task_of(file.config, family, task)
-            arguments = hugging_face_config.arguments(file.config, family)
+            kind = their_heads.task_of(config, family, task)
+            arguments = hugging_face_config.arguments(config, family)
             ties = tensors.ties(file)
         _, arguments["pooler"] = kind.pooler_of(family)
         decoder = tensors.decoder(family) if ties else None
@@ -143,9 +152,7 @@ class TaskModel(WritingModel, SupervisedModel):
             BERT, file, arguments, changes, decoder
         )
         with file.blames_config():
-            heads = their_heads.make_heads(
-                kind, family, file.config, encoder, ties
-            )
+            heads = their_heads.make_heads(kind, family, config, encoder, ties)
         file.expect(
             tensors.head_shapes(heads, kind, family, encoder.hidden_dim)
         )
@@ -204,6 +211,15 @@ class TaskModel(WritingModel, SupervisedModel):
             ),
             *tensors.head_tensors(self.heads, task, family, writes),
         ]
+
+    @property
+    def label_names(self):
+        """The names of the head's labels by their indices, a tuple.
+
+        `None` where there are none, or they are unknown; of several heads a
+        dict.
+        """
+        return self._of_heads(lambda head: head.label_names)
 
     def _by_name(self):
         several = isinstance(self.heads, dict)
@@ -274,6 +290,10 @@ class TaskModel(WritingModel, SupervisedModel):
             name: head.predictions(outputs[name])
             for name, head in self.heads.items()
         }
+
+    def target_kind(self):
+        """What the heads' targets are."""
+        return self._of_heads(lambda head: head.target_kind())
 
     def check_loss(self, loss):
         losses = loss if isinstance(loss, dict) else {"": loss}

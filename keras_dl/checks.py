@@ -61,6 +61,20 @@ def check_int32(name, array):
     return array.astype("int32")
 
 
+def check_label_names(name, names, number):
+    """Returns different names, one for each label, as a tuple; or `None`."""
+    if names is None:
+        return None
+    listed = isinstance(names, (list, tuple))
+    listed = listed and all(isinstance(one, str) for one in names)
+    if not listed or len(names) != number or len(set(names)) != number:
+        raise ValueError(
+            f"`{name}` must be None, or a list of {number} different strings: "
+            f"one for each label. Received: {name}={names!r}."
+        )
+    return tuple(names)
+
+
 def check_positive(name, value):
     """Returns `value` if it is a positive, finite number."""
     number = isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -36,11 +36,34 @@ def class_indices(y_true, y_pred):
     if len(y_true.shape) != len(y_pred.shape) - 1:
         raise ValueError(
             "`y_true` must hold class indices, of the shape of `y_pred` "
-            "without its last axis, the classes. Received: "
+            "without its last axis, the classes; a loss and an accuracy take "
+            "probabilities of its shape as well. Received: "
             f"y_true.shape={tuple(y_true.shape)}, "
             f"y_pred.shape={tuple(y_pred.shape)}."
         )
     return y_true
+
+
+def are_probabilities(y_true, y_pred):
+    """Whether targets are a number for each class, such as one-hot ones."""
+    true, predicted = y_true.shape, y_pred.shape
+    same_rank = len(true) == len(predicted) > 1
+    return same_rank and true[-1] == predicted[-1] != 1
+
+
+def likeliest_classes(y_true, y_pred, ignore_class=None):
+    """Targets as class indices, of probabilities the likeliest class.
+
+    Where all probabilities are 0, as in the one-hot form of what is no class,
+    that is `ignore_class`, or -1 if there is none.
+    """
+    y_true = ops.convert_to_tensor(y_true)
+    if not are_probabilities(y_true, y_pred):
+        return class_indices(y_true, y_pred)
+    none = -1 if ignore_class is None else ignore_class
+    none = none[0] if isinstance(none, tuple) else none
+    found = ops.cast(ops.argmax(y_true, axis=-1), "int32")
+    return ops.where(ops.any(ops.not_equal(y_true, 0), -1), found, none)
 
 
 def at_least_float32(y_pred):
@@ -73,7 +96,7 @@ def token_weights(y_true, y_pred, sample_weight=None, ignore_class=None):
             real = ops.not_equal(y_true, ignored)
             weights = weights * ops.cast(real, "float32")
     if sample_weight is not None:
-        given = _like_rank(sample_weight, y_true)
+        given = like_rank(sample_weight, y_true)
         # Not a product alone: the weight of what does not count may be NaN.
         real = ops.not_equal(weights, 0.0)
         weights = ops.where(real, weights * given, ops.zeros_like(weights))
@@ -89,11 +112,14 @@ def only_real(weights, y_true, y_pred):
     if weights is None:
         return y_true, y_pred
     real = ops.not_equal(weights, 0.0)
+    each = ops.expand_dims(real, -1)
     ones = ops.ones_like(y_pred)
-    return (
-        ops.where(real, y_true, ops.zeros_like(y_true)),
-        ops.where(ops.expand_dims(real, -1), y_pred, ones),
-    )
+    if are_probabilities(y_true, y_pred):
+        class_0 = ops.one_hot(ops.zeros_like(real, "int32"), y_true.shape[-1])
+        y_true = ops.where(each, y_true, ops.cast(class_0, y_true.dtype))
+    else:
+        y_true = ops.where(real, y_true, ops.zeros_like(y_true))
+    return y_true, ops.where(each, y_pred, ones)
 
 
 def log_probabilities(y_pred, from_logits=True):
@@ -121,6 +147,22 @@ def nan_if_no_class(values, y_true, y_pred):
     """`values`, NaN without a gradient where the target is not a class."""
     known = ops.equal(_nearest_class(y_true, y_pred), y_true)
     return ops.where(known, values, float("nan"))
+
+
+def expected(log_probabilities, y_true):
+    """Their mean over classes of the given probabilities.
+
+    NaN where these do not sum to 1: a target of several classes is none.
+    """
+    y_true = ops.cast(y_true, log_probabilities.dtype)
+    # The logarithm of a class that cannot be may be minus infinity.
+    some = ops.not_equal(y_true, 0)
+    finite = ops.where(some, log_probabilities, 0.0)
+    total = ops.sum(y_true, -1)
+    sound = ops.logical_and(
+        ops.abs(total - 1.0) < 0.01, ops.min(y_true, -1) >= 0.0
+    )
+    return ops.where(sound, ops.sum(y_true * finite, -1), float("nan"))
 
 
 def _nearest_class(y_true, y_pred):
@@ -161,7 +203,7 @@ def _keras_mask(y_pred, ones):
     return ones if masked is plain else ops.cast(masked, "float32")
 
 
-def _like_rank(sample_weight, y_true):
+def like_rank(sample_weight, y_true):
     """Weights with as many axes as the targets, to be broadcast."""
     weights = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
     rank = len(y_true.shape)

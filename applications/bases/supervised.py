@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_dl.checks import check_choice
+from keras_dl.models import TargetKind
 from keras_dl.models.ranges import check_classes, check_finite
 from keras_dl.models.supervised_model import (
     SupervisedModel,
@@ -19,6 +20,12 @@ _ACTIVATIONS = {
     "multiclass": "softmax",
     "multilabel": "sigmoid",
     "regression": "linear",
+}
+_TARGETS = {
+    "binary": "labels",
+    "multiclass": "classes",
+    "multilabel": "labels",
+    "regression": "numbers",
 }
 
 
@@ -83,6 +90,10 @@ class ModelByTask(SupervisedModel):
     def check_loss(self, loss):
         if self.task != "regression":
             check_takes_logits(loss)
+
+    def target_kind(self):
+        kind = _TARGETS[self.task]
+        return TargetKind(kind, num_classes=self.num_outputs)
 
     def default_loss(self):
         if self.task == "regression":

@@ -4,7 +4,7 @@ from keras import ops
 
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import Perplexity
-from keras_dl.models import SupervisedModel
+from keras_dl.models import SupervisedModel, TargetKind
 from keras_dl.models.ranges import check_classes, check_ids
 from keras_dl.models.supervised_model import check_takes_logits
 
@@ -38,6 +38,9 @@ class TokenModel(SupervisedModel):
     def default_loss(self):
         """`LabelSmoothedCrossentropy` without smoothing, padding left out."""
         return LabelSmoothedCrossentropy(ignore_class=self.pad_id)
+
+    def target_kind(self):
+        return TargetKind("classes", 2, self.vocabulary_size)
 
     def default_metrics(self):
         """`Perplexity`, padding left out."""

@@ -6,6 +6,7 @@ Tables go by the prefix of a family, which families of one layout share.
 import dataclasses
 
 from keras_dl import heads
+from keras_dl.applications.bert import hugging_face_labels
 from keras_dl.applications.bert.hugging_face_config import (
     same_activation,
 )
@@ -28,7 +29,8 @@ class Task:
 
     Attributes:
         suffix: End of the name of its class.
-        make: Number of labels to head, or to dict of heads.
+        make: Configuration, of which it reads the labels, to head, or to dict
+            of heads.
         kinds: Names of the classes of heads that it can have, or, if it
             `is_joint`, has.
         families: Prefixes of the families that have it; empty: all.
@@ -82,20 +84,14 @@ class Task:
         return f"{family.prefix}.{family.pooler}", "tanh"
 
 
-def _classifier(num_labels):
-    if num_labels == 1:
-        return heads.Regression()
-    return heads.Classification(num_labels)
-
-
-def _pretraining(num_labels):
+def _pretraining(config):
     return {
         "masked_tokens": heads.MaskedLM(),
         "next_sentence": heads.Classification(2, dropout=0.0),
     }
 
 
-def _next_sentence(num_labels):
+def _next_sentence(config):
     # By its name it is told from other classes of texts.
     return heads.Classification(2, dropout=0.0, name="next_sentence")
 
@@ -105,7 +101,7 @@ _DROPOUT = {"bert": _CLASSIFIER, "roberta": _CLASSIFIER, "albert": _ALBERT}
 TASKS = (
     Task(
         "ForMaskedLM",
-        lambda num_labels: heads.MaskedLM(),
+        lambda config: heads.MaskedLM(),
         ("MaskedLM",),
         is_pooled=False,
     ),
@@ -130,7 +126,7 @@ TASKS = (
     ),
     Task(
         "ForPreTraining",
-        lambda num_labels: heads.ReplacedTokenDetection(),
+        lambda config: heads.ReplacedTokenDetection(),
         ("ReplacedTokenDetection",),
         families=("electra",),
         logits={"electra": "discriminator_predictions.dense_prediction"},
@@ -138,8 +134,8 @@ TASKS = (
     ),
     Task(
         "ForSequenceClassification",
-        _classifier,
-        ("Classification", "Regression"),
+        hugging_face_labels.classifier,
+        ("Classification", "MultilabelClassification", "Regression"),
         pooler={
             **_PRE_CLASSIFIER,
             "roberta": ("classifier.dense", "tanh"),
@@ -154,7 +150,7 @@ TASKS = (
     ),
     Task(
         "ForMultipleChoice",
-        lambda num_labels: heads.MultipleChoice(),
+        lambda config: heads.MultipleChoice(),
         ("MultipleChoice",),
         pooler={
             **_PRE_CLASSIFIER,
@@ -168,7 +164,7 @@ TASKS = (
     ),
     Task(
         "ForTokenClassification",
-        heads.TokenClassification,
+        hugging_face_labels.tagger,
         ("TokenClassification",),
         dropout={
             **_DROPOUT,
@@ -179,7 +175,7 @@ TASKS = (
     ),
     Task(
         "ForQuestionAnswering",
-        lambda num_labels: heads.ExtractiveQA(),
+        lambda config: heads.ExtractiveQA(),
         ("ExtractiveQA",),
         dropout={"distilbert": ("qa_dropout", 0.1)},
         is_pooled=False,
@@ -256,25 +252,9 @@ def architecture(task, family):
     return family.title + task.suffix
 
 
-def num_labels(config):
-    """How many labels a configuration has."""
-    labels = config.get("id2label")
-    return len(labels) if labels else int(config.get("num_labels", 2))
-
-
 def labels(made):
     """What a configuration says of the labels of a head."""
-    kinds = heads.Classification, heads.Regression, heads.TokenClassification
-    if not isinstance(made, kinds):
-        return {}
-    names = {i: f"LABEL_{i}" for i in range(_num_labels(made))}
-    config = {
-        "id2label": {str(i): name for i, name in names.items()},
-        "label2id": {name: i for i, name in names.items()},
-    }
-    if isinstance(made, heads.Regression):
-        config["problem_type"] = "regression"
-    return config
+    return hugging_face_labels.written(made)
 
 
 def make_heads(task, family, config, encoder, ties):
@@ -290,7 +270,7 @@ def make_heads(task, family, config, encoder, ties):
     Returns:
         A head, or a dict of heads.
     """
-    found = task.make(num_labels(config))
+    found = task.make(config)
     changes = {"dropout": _dropout(task, family, config, encoder)}
     masked = {"tie_weights": ties}
     fixed = family.language_model_activation
@@ -365,7 +345,3 @@ def alone(made):
 def by_name(made):
     """Pairs of name and head; alone, a head has its own name."""
     return made.items() if isinstance(made, dict) else [(made.name, made)]
-
-
-def _num_labels(made):
-    return getattr(made, "num_classes", None) or getattr(made, "num_tags", 1)

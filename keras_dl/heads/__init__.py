@@ -5,6 +5,7 @@ from keras_dl.heads.entity_alignment import EntityAlignment
 from keras_dl.heads.extractive_qa import ExtractiveQA
 from keras_dl.heads.head import Head
 from keras_dl.heads.masked_lm import MaskedLM
+from keras_dl.heads.multilabel_classification import MultilabelClassification
 from keras_dl.heads.multiple_choice import MultipleChoice
 from keras_dl.heads.regression import Regression
 from keras_dl.heads.replaced_token_detection import ReplacedTokenDetection
@@ -18,6 +19,7 @@ __all__ = [
     "ExtractiveQA",
     "Head",
     "MaskedLM",
+    "MultilabelClassification",
     "MultipleChoice",
     "Regression",
     "ReplacedTokenDetection",

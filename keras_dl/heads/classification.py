@@ -5,6 +5,9 @@ from keras import ops
 
 from keras_dl.checks import check_integer
 from keras_dl.heads.head import PooledHead
+from keras_dl.losses import LabelSmoothedCrossentropy
+from keras_dl.metrics import TokenAccuracy
+from keras_dl.models import TargetKind
 from keras_dl.models.ranges import check_classes
 
 
@@ -20,7 +23,8 @@ class Classification(PooledHead):
     difference.
 
     **Shapes.** To logits `(batch, num_classes)`; targets are class indices,
-    `(batch,)`.
+    `(batch,)`, or probabilities of the shape of the logits, such as one-hot
+    ones.
 
     **Predictions.** Probabilities.
 
@@ -29,6 +33,7 @@ class Classification(PooledHead):
     Args:
         num_classes: Number of classes.
         dropout: Share of the pooled output to drop.
+        label_names: Names of the classes by their indices, or `None`.
         **kwargs: Arguments of `keras.Layer`.
 
     Raises:
@@ -46,22 +51,31 @@ class Classification(PooledHead):
         Devlin et al., "BERT", 2019.
     """
 
-    def __init__(self, num_classes, dropout=0.1, **kwargs):
-        self.num_classes = check_integer("num_classes", num_classes, 2)
+    def __init__(self, num_classes, dropout=0.1, label_names=None, **kwargs):
+        check_integer("num_classes", num_classes, 2)
         super().__init__(num_classes, dropout, **kwargs)
+        self.num_classes = int(num_classes)
+        self._set_labels(self.num_classes, label_names)
+
+    def target_kind(self):
+        return TargetKind("classes", 1, self.num_classes, self.label_names)
 
     def default_loss(self):
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return LabelSmoothedCrossentropy()
 
     def predictions(self, outputs):
         return ops.softmax(outputs)
 
     def default_metrics(self):
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        return [TokenAccuracy(name="accuracy")]
 
     def check_targets(self, name, y, inputs, encoder, sample_weight=None):
         if y.ndim == 1 or y.shape[-1] == 1:
             check_classes(name, y, self.num_classes, sample_weight)
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "label_names": self.label_names,
+        }

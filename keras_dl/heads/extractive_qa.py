@@ -7,6 +7,7 @@ from keras_dl.checks import check_rate
 from keras_dl.heads.head import Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import ExactMatch
+from keras_dl.models import TargetKind
 from keras_dl.models.ranges import check_classes
 
 
@@ -65,6 +66,9 @@ class ExtractiveQA(Head):
         logits = ops.swapaxes(self.logits(x), 1, 2)
         real = ops.expand_dims(inputs["padding_mask"], 1)
         return ops.where(real, logits, -1e9)
+
+    def target_kind(self):
+        return TargetKind("classes", 2)
 
     def default_loss(self):
         return LabelSmoothedCrossentropy()

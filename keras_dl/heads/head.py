@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_dl.checks import check_rate
+from keras_dl.checks import check_label_names, check_rate
 from keras_dl.layers import Dense
 from keras_dl.models.ranges import check_ids
 
@@ -15,8 +15,8 @@ class Head(keras.Layer):
     A head is given to `keras_dl.applications.TaskModel`, which makes its
     variables by `attach`, and hands it what the encoder found.
 
-    A subclass writes `attach` and `call`, `default_loss` and
-    `default_metrics`, and `check_targets` where not every number is one.
+    A subclass writes `attach` and `call`, `default_loss`, `default_metrics`
+    and `target_kind`, and `check_targets` where not every number is one.
     `inputs` names what it reads beside the encoder's own inputs, `optional`
     what of these it can do without, `position_inputs` which are places in the
     text; `flattens` says that a row of inputs is several texts, `reads_pooled`
@@ -28,6 +28,9 @@ class Head(keras.Layer):
     must take logits.
 
     **Loss.** A mean over what counts in the batch, from logits.
+
+    **Labels.** A head whose outputs have names calls `_set_labels`; then
+    `label_names` may be set, too, where a file does not say them.
 
     Args:
         **kwargs: Arguments of `keras.Layer`.
@@ -50,6 +53,26 @@ class Head(keras.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True  # Each reads the mask in its own way.
+        self._num_labels, self._label_names = 0, None
+
+    @property
+    def num_labels(self):
+        """Number of labels, of a head whose outputs are those of labels."""
+        return self._num_labels
+
+    @property
+    def label_names(self):
+        """Names of the labels by their indices; `None` where unknown."""
+        return self._label_names
+
+    @label_names.setter
+    def label_names(self, names):
+        self._label_names = check_label_names(
+            "label_names", names, self._num_labels
+        )
+
+    def _set_labels(self, number, names):
+        self._num_labels, self.label_names = number, names
 
     def compute_mask(self, inputs, mask=None):
         return None
@@ -77,6 +100,10 @@ class Head(keras.Layer):
             encoder: The encoder.
             sample_weight: Their weights; what has none is not looked at.
         """
+
+    def target_kind(self):
+        """What targets are, a `keras_dl.models.TargetKind`, or `None`."""
+        return None
 
     def default_loss(self):
         """The loss of the task."""

@@ -4,6 +4,9 @@ import keras
 from keras import ops
 
 from keras_dl.heads.head import PooledHead
+from keras_dl.losses import LabelSmoothedCrossentropy
+from keras_dl.metrics import TokenAccuracy
+from keras_dl.models import TargetKind
 from keras_dl.models.ranges import check_classes
 
 
@@ -16,7 +19,7 @@ class MultipleChoice(PooledHead):
     Each choice is a text of its own: the question with that answer.
 
     **Shapes.** Ids `(batch, choices, time)` to logits `(batch, choices)`;
-    targets are the right choices, `(batch,)`.
+    targets are the right choices, `(batch,)`, or one-hot.
 
     **Predictions.** Probabilities.
 
@@ -51,14 +54,17 @@ class MultipleChoice(PooledHead):
         choices = inputs["token_ids"].shape[1]
         return ops.reshape(scores, (-1, choices))
 
+    def target_kind(self):
+        return TargetKind("classes")
+
     def default_loss(self):
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return LabelSmoothedCrossentropy()
 
     def predictions(self, outputs):
         return ops.softmax(outputs)
 
     def default_metrics(self):
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        return [TokenAccuracy(name="accuracy")]
 
     def check_targets(self, name, y, inputs, encoder, sample_weight=None):
         choices = inputs["token_ids"].shape[1]

@@ -1,9 +1,11 @@
-"""A number for a text, or for a pair of texts."""
+"""A number, or several, for a text, or for a pair of texts."""
 
 import keras
 
+from keras_dl.checks import check_integer
 from keras_dl.heads.head import PooledHead
 from keras_dl.metrics import PearsonCorrelation, SpearmanCorrelation
+from keras_dl.models import TargetKind
 from keras_dl.models.ranges import check_finite
 
 
@@ -13,13 +15,16 @@ class Regression(PooledHead):
 
         y = W drop(pooled) + b
 
-    **Shapes.** To `(batch, 1)`; targets are numbers, `(batch,)` or
-    `(batch, 1)`.
+    **Shapes.** To `(batch, num_outputs)`; targets are numbers of that shape,
+    or `(batch,)` if there is one output.
 
-    **Loss, metrics.** Mean squared error; Pearson and Spearman correlation.
+    **Loss, metrics.** Mean squared error; Pearson and Spearman correlation,
+    of several outputs the mean absolute error.
 
     Args:
         dropout: Share of the pooled output to drop.
+        num_outputs: How many numbers.
+        label_names: Names of the numbers by their indices, or `None`.
         **kwargs: Arguments of `keras.Layer`.
 
     Raises:
@@ -39,8 +44,14 @@ class Regression(PooledHead):
 
     returns_logits = False
 
-    def __init__(self, dropout=0.1, **kwargs):
-        super().__init__(1, dropout, **kwargs)
+    def __init__(self, dropout=0.1, num_outputs=1, label_names=None, **kwargs):
+        check_integer("num_outputs", num_outputs, 1)
+        super().__init__(num_outputs, dropout, **kwargs)
+        self.num_outputs = int(num_outputs)
+        self._set_labels(self.num_outputs, label_names)
+
+    def target_kind(self):
+        return TargetKind("numbers", 1, self.num_outputs, self.label_names)
 
     def default_loss(self):
         return keras.losses.MeanSquaredError()
@@ -49,7 +60,16 @@ class Regression(PooledHead):
         check_finite(name, y, sample_weight)
 
     def default_metrics(self):
+        if self.num_outputs > 1:
+            return [keras.metrics.MeanAbsoluteError(name="mae")]
         return [
             PearsonCorrelation(name="pearson"),
             SpearmanCorrelation(name="spearman"),
         ]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_outputs": self.num_outputs,
+            "label_names": self.label_names,
+        }

@@ -7,6 +7,7 @@ from keras_dl.checks import check_integer, check_rate
 from keras_dl.heads.head import NO_TARGET, Head
 from keras_dl.losses import LabelSmoothedCrossentropy
 from keras_dl.metrics import TokenAccuracy
+from keras_dl.models import TargetKind
 from keras_dl.models.ranges import check_classes
 
 
@@ -20,6 +21,7 @@ class TokenClassification(Head):
     `(batch, time)`, -1 or -100 where there is no target: padding, special
     tokens, and all but the first piece of a word. `keras_dl.text.TaggedWords`
     makes them.
+    One-hot targets have the shape of the logits, all 0 where there is none.
 
     **Predictions.** Probabilities of each token's tags.
 
@@ -29,6 +31,8 @@ class TokenClassification(Head):
     Args:
         num_tags: Number of tags.
         dropout: Share of the outputs of the encoder to drop.
+        label_names: Names of the tags by their indices, such as the
+            `tag_names` of `keras_dl.text.TaggedWords`, or `None`.
         **kwargs: Arguments of `keras.Layer`.
 
     Raises:
@@ -45,9 +49,10 @@ class TokenClassification(Head):
         Devlin et al., "BERT", 2019, on CoNLL-2003.
     """
 
-    def __init__(self, num_tags, dropout=0.1, **kwargs):
+    def __init__(self, num_tags, dropout=0.1, label_names=None, **kwargs):
         super().__init__(**kwargs)
-        self.num_tags = check_integer("num_tags", num_tags, 2)
+        self.num_tags = check_integer("num_tags", num_tags, 1)
+        self._set_labels(self.num_tags, label_names)
         self.dropout = check_rate("dropout", dropout)
         self._drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
@@ -65,10 +70,15 @@ class TokenClassification(Head):
         x = outputs["sequence_output"]
         return self.logits(self._drop(x, training=training))
 
+    def target_kind(self):
+        return TargetKind("classes", 2, self.num_tags, self.label_names)
+
     def default_loss(self):
         return LabelSmoothedCrossentropy(ignore_class=NO_TARGET)
 
     def predictions(self, outputs):
+        if self.num_tags == 1:  # Of which Keras warns.
+            return ops.ones_like(outputs)
         return ops.softmax(outputs)
 
     def default_metrics(self):
@@ -82,4 +92,5 @@ class TokenClassification(Head):
             **super().get_config(),
             "num_tags": self.num_tags,
             "dropout": self.dropout,
+            "label_names": self.label_names,
         }

@@ -1,4 +1,4 @@
-"""Crossentropy of class indices with label smoothing, per real token."""
+"""Crossentropy with label smoothing, per real token."""
 
 import keras
 from keras import ops
@@ -12,7 +12,7 @@ _MEANS = ("sum_over_batch_size", "mean")
 
 @keras.saving.register_keras_serializable("keras_dl")
 class LabelSmoothedCrossentropy(keras.losses.Loss):
-    """Crossentropy of class indices, with label smoothing and padding.
+    """Crossentropy of classes, with label smoothing and padding.
 
     With `p = softmax(logits)` over V classes, target t and e =
     `label_smoothing`:
@@ -30,6 +30,12 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
     tensor of the size of the logits is made for the targets: the value follows
     from the logit of the target, the log-sum-exp and the mean of the logits.
 
+    **Probabilities as targets**, such as one-hot ones, have the shape of
+    `y_pred`: with q_v in the place of one class the first term is
+    (1 - e) sum_v q_v (-log p_v), and of `"others"` e V / (V - 1) is shared
+    among all. Where all of them are 0, the one-hot form of what is no class,
+    a position does not count if there is an `ignore_class`.
+
     **Masking.** A position does not count if its target is `ignore_class`, if
     the mask that Keras attaches to `y_pred` says so, or if its
     `sample_weight` is 0: it adds nothing to the sum, nothing to the number of
@@ -40,8 +46,8 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
     shape `(batch,)`, or that of `y_true`.
 
     **Targets that are no class**, below 0 or from V on, and not
-    `ignore_class`: the loss there is NaN, and so is the mean, on every
-    backend; the gradient there is 0.
+    `ignore_class`, or probabilities that do not sum to 1: the loss there is
+    NaN, and so is the mean, on every backend; the gradient there is 0.
 
     **Precision.** Computed in float32, or float64 with `dtype="float64"`,
     whatever the dtype of `y_pred`.
@@ -61,7 +67,7 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
         dtype: Dtype of the computation; half precision becomes float32.
 
     Call arguments:
-        y_true: Class indices.
+        y_true: Class indices, or probabilities.
         y_pred: Logits or probabilities.
         sample_weight: Weights of rows or positions.
 
@@ -94,6 +100,8 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
     positions of weight 0 in its mean; here they do not count.
     """
 
+    _target_kind = "classes"  # Read by keras_dl.models.target_fit.
+
     def __init__(
         self,
         label_smoothing=0.0,
@@ -119,24 +127,31 @@ class LabelSmoothedCrossentropy(keras.losses.Loss):
     def __call__(self, y_true, y_pred, sample_weight=None):
         if not hasattr(y_pred, "shape"):
             y_pred = ops.convert_to_tensor(y_pred)
-        y_true = tokens.class_indices(y_true, y_pred)
+        y_true = ops.convert_to_tensor(y_true)
+        classes = tokens.likeliest_classes(y_true, y_pred, self.ignore_class)
         weights = tokens.token_weights(
-            y_true, y_pred, sample_weight, self.ignore_class
+            classes, y_pred, sample_weight, self.ignore_class
         )
         y_pred = ops.cast(y_pred, self.dtype)
+        if not tokens.are_probabilities(y_true, y_pred):
+            y_true = classes
         y_true, y_pred = tokens.only_real(weights, y_true, y_pred)
         if weights is not None and self.reduction in _MEANS:
             weights = weights * _positions_per_real_one(weights)
         return super().__call__(y_true, y_pred, sample_weight=weights)
 
     def call(self, y_true, y_pred):
+        if tokens.are_probabilities(y_true, y_pred):
+            return self._losses(y_true, y_pred)
         y_true = tokens.class_indices(y_true, y_pred)
         losses = self._losses(y_true, y_pred)
         return tokens.nan_if_no_class(losses, y_true, y_pred)
 
     def _losses(self, y_true, y_pred):
         every = tokens.log_probabilities(y_pred, self.from_logits)
-        likelihood = tokens.of_target(every, y_true)
+        soft = tokens.are_probabilities(y_true, y_pred)
+        of_target = tokens.expected if soft else tokens.of_target
+        likelihood = of_target(every, y_true)
         if not self.label_smoothing:
             return -likelihood
         average = ops.mean(every, axis=-1)

@@ -121,6 +121,11 @@ class EntityF1(Sums):
             [[goes_on(before, tag) for tag in parts] for before in parts]
         )
 
+    @property
+    def label_names(self):
+        """The tags, which a model of the same tags is compared with."""
+        return tuple(self.tags)
+
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
         if not hasattr(y_pred, "shape"):

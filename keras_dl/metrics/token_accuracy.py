@@ -14,8 +14,9 @@ class TokenAccuracy(Ratio):
         sum_i w_i [argmax y_pred_i = y_true_i] / sum_i w_i
 
     **Shapes and units.** `y_true` holds class indices of shape `(batch, ...)`,
-    `y_pred` logits or probabilities `(batch, ..., classes)`. The result lies
-    in [0, 1], and is 0 as long as there was no real token.
+    `y_pred` logits or probabilities `(batch, ..., classes)`; so may `y_true`,
+    whose likeliest class is the target then. The result lies in [0, 1], and is
+    0 as long as there was no real token.
 
     **Masking.** A token does not count if its target is `ignore_class`, if the
     mask that Keras attaches to `y_pred` says so, or if its weight is 0.
@@ -41,6 +42,7 @@ class TokenAccuracy(Ratio):
     """
 
     _direction = "up"  # Read by callbacks with mode="auto".
+    _target_kind = "classes"  # Read by keras_dl.models.target_fit.
 
     def __init__(self, ignore_class=None, name="token_accuracy", dtype=None):
         super().__init__(name=name, dtype=dtype)
@@ -49,7 +51,7 @@ class TokenAccuracy(Ratio):
     def update_state(self, y_true, y_pred, sample_weight=None):
         if not hasattr(y_pred, "shape"):
             y_pred = ops.convert_to_tensor(y_pred)
-        y_true = tokens.class_indices(y_true, y_pred)
+        y_true = tokens.likeliest_classes(y_true, y_pred, self.ignore_class)
         weights = tokens.token_weights(
             y_true, y_pred, sample_weight, self.ignore_class
         )

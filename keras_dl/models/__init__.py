@@ -18,6 +18,7 @@ from keras_dl.models.readings import (
 from keras_dl.models.replacement import replace_layer
 from keras_dl.models.serialization import ConfiguredModel
 from keras_dl.models.supervised_model import SupervisedModel
+from keras_dl.models.target_kind import TargetKind
 from keras_dl.models.task import Task
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "ConfiguredModel",
     "Encoder",
     "SupervisedModel",
+    "TargetKind",
     "Task",
     "WeightMask",
     "WeightReading",

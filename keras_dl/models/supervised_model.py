@@ -5,12 +5,16 @@ import inspect
 import keras
 
 from keras_dl.models.checked_data import run_checked
+from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.restored import RestoredModel
 from keras_dl.models.serialization import ConfiguredModel
+from keras_dl.models.target_fit import TargetFit
 
 
-class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
+class SupervisedModel(
+    RestoredModel, PartlyTrainedModel, ClassWeightedModel, ConfiguredModel
+):
     """A Keras model with the loss, metrics and predictions of its task.
 
     The base of the models of `keras_dl.applications`, and of your own that are
@@ -23,6 +27,7 @@ class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
     | `default_metrics()`   | the metrics of its predictions                   |
     | `predictions(outputs)`| what outputs mean: probabilities or values       |
     | `targets(y)`          | of targets, or their weights, those it takes     |
+    | `target_kind()`       | what they are: a class, labels, numbers          |
     | `untrained_variables()`| what no optimizer updates                       |
     | `check_arrays(x, y, w)`| refuses data that hold what cannot be           |
     | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
@@ -69,6 +74,8 @@ class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
     (4, 1)
     """
 
+    _target_fit = TargetFit(None)
+
     def default_loss(self):
         """The loss of what a call returns; of several outputs a dict."""
         raise NotImplementedError(
@@ -82,10 +89,6 @@ class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
     def predictions(self, outputs):
         """What outputs mean: probabilities or values; see the class."""
         return outputs
-
-    def targets(self, y):
-        """Of all targets of a batch, or their weights, those it takes."""
-        return y
 
     def check_arrays(self, x, y=None, sample_weight=None):
         """Refuses arrays that hold what cannot be, such as unknown ids.
@@ -119,7 +122,8 @@ class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
                 `loss_weights`.
 
         Raises:
-            ValueError: If `loss` takes its input for probabilities.
+            ValueError: If `loss` takes its input for probabilities, or it or
+                a metric is for targets of another kind.
         """
         if loss is None:
             loss = self.default_loss()
@@ -127,6 +131,9 @@ class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
             self.check_loss(loss)
         if metrics is None and weighted_metrics is None:
             weighted_metrics = self.default_metrics()
+        self._target_fit = TargetFit(
+            self.target_kind(), loss, metrics, weighted_metrics
+        )
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -138,15 +145,27 @@ class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
         """The compiled loss, of the targets that the model takes."""
         y, weights = self.targets(y), self.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics, with predictions in place of outputs."""
         y, weights = self.targets(y), self.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         return super().compute_metrics(x, y, self.predictions(y_pred), weights)
 
+    def _check_data(self, x, y=None, sample_weight=None):
+        """Refuses arrays, in the words of the model and of its targets."""
+        self.check_arrays(x, y, sample_weight)
+        if y is not None:
+            self._target_fit.check_arrays(self.targets(y))
+
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with a check of what the data hold."""
+        """As `keras.Model.fit`, with a check of what the data hold.
+
+        `class_weight`, a dict by class indices or by names of labels, weighs
+        each target that has a class, and may stand beside `sample_weight`.
+        """
         return self._checked(super().fit, x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -184,7 +203,7 @@ class SupervisedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
         return self._as_predictions(outputs)
 
     def _checked(self, run, *args, **kwargs):
-        return run_checked(self.check_arrays, run, *args, **kwargs)
+        return run_checked(self._check_data, run, *args, **kwargs)
 
     def _as_predictions(self, outputs):
         return keras.tree.map_structure(

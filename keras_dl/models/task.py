@@ -51,6 +51,10 @@ class Task:
         """Of targets, or their weights, those that the model takes."""
         return self._ask("targets", y, y)
 
+    def target_kind(self):
+        """What targets are, a `TargetKind`, or `None`."""
+        return self._ask("target_kind", None)
+
     def untrained_variables(self):
         """The variables of the model that no optimizer updates."""
         if self.model is None:

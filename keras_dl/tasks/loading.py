@@ -2,6 +2,7 @@
 
 from keras_dl.checks import check_choice
 from keras_dl.tasks.catalog import TASKS
+from keras_dl.tasks.labels import in_order_of
 from keras_dl.tasks.sources import FromDatasets, check_splits, file_paths
 from keras_dl.tasks.task import Task, metrics_of
 from keras_dl.tasks.texts import ChoiceSplit, TextSplit
@@ -67,6 +68,7 @@ def load(
     splits=None,
     data_dir=None,
     download=False,
+    labels=None,
     encoding=None,
     **options,
 ):
@@ -121,6 +123,8 @@ def load(
         data_dir: Folder of TensorFlow Datasets; `None`: its default.
         download: Whether TensorFlow Datasets may download and prepare what it
             does not find in `data_dir`.
+        labels: The labels of classes or tags in the order of a model that was
+            trained on them elsewhere: its `label_names`. `None`: the task's.
         encoding: How `files` are written. `None`: `"utf-8"`.
         **options: Further arguments of the task's kind:
             `segments` and `separators` (not of tags) say whether there are
@@ -173,7 +177,7 @@ def load(
     """
     if not isinstance(task, Task):
         task = TASKS[check_choice("task", task, tuple(TASKS))]
-    kind = _KINDS[task.kind]
+    kind, ordered = _KINDS[task.kind], in_order_of(task, labels)
     for option in options:
         check_choice(f"options of {task.name}", option, kind.options)
     vocabulary = as_vocabulary(vocabulary)
@@ -196,14 +200,13 @@ def load(
     made = {}
     for split in splits:
         try:
-            made[split] = kind(
-                task, records.pop(split), vocabulary, length, **options
-            )
+            found = kind.relabel(records.pop(split), task, ordered)
+            made[split] = kind(ordered, found, vocabulary, length, **options)
         except ValueError as error:
             place = f", from {paths[split]}" if paths else ""
             error.add_note(f"This is about the split {split!r}{place}.")
             raise
-    return TaskData(task, made)
+    return TaskData(ordered, made)
 
 
 def _refuse_encoding(encoding):

@@ -6,6 +6,7 @@ import pathlib
 from typing import NamedTuple
 
 from keras_dl.checks import check_choice
+from keras_dl.tasks.labels import label_index
 from keras_dl.text.files import lone_surrogate, parse_json, read_lines
 
 
@@ -49,7 +50,7 @@ class Row(NamedTuple):
         if task.kind == "regression":
             label = _number(value, *task.limits)
         else:
-            label = _index(value, task.labels)
+            label = label_index(value, task.labels)
         if label is None and not (hidden and value in (None, -1, "-1")):
             allowed = task.labels or f"numbers from {task.limits}"
             raise ValueError(
@@ -162,13 +163,6 @@ def _dictionaries(lines, header):
             row, why = None, str(error)
         if line.strip():
             yield number, row, why
-
-
-def _index(value, labels):
-    if isinstance(value, str) and value in labels:
-        return labels.index(value)
-    index = _number(value, 0, len(labels) - 1)
-    return None if index is None or index % 1 else int(index)
 
 
 def _number(value, smallest, largest):

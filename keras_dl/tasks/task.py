@@ -14,6 +14,7 @@ from keras_dl.metrics import (
     PearsonCorrelation,
     SpearmanCorrelation,
 )
+from keras_dl.tasks.labels import label_names
 
 KINDS = ("classification", "regression", "choice", "spans", "tags")
 _METRICS = {
@@ -60,8 +61,10 @@ class Task:
         texts: Names of the columns with the one or two texts. In place of a
             name may stand a tuple of names of which a file has one.
         label: Name, or names, of the column with the label.
-        labels: Labels in the order of their indices. In the data stands either
-            one of these, or its index.
+        labels: Names of the labels in the order of their indices, each a
+            string or a whole number. In the data stands either a name, or its
+            index; where one of the names looks like a number, numbers are
+            names: of labels from 1 to 5, the number 1 is the first.
         limits: The smallest and the largest number of a regression.
         choices: Names of the columns with the choices. Each is put behind the
             second text, if there is one.
@@ -126,11 +129,12 @@ class Task:
         check_choice("language", self.language, ("en", "zh"))
         for metric in self.metrics:
             check_choice("metrics", metric, tuple(_METRICS))
+        # It is frozen for all others.
+        object.__setattr__(self, "labels", label_names(self.labels))
         named = self.kind in ("classification", "choice", "tags")
-        different = len(set(self.labels)) == len(self.labels)
-        if len(self.labels) < 2 * named or not different:
+        if len(self.labels) < 2 * named:
             raise ValueError(
-                "`labels` must be different, and at least 2 for the kind "
+                "`labels` must be at least 2 for the kind "
                 f"{self.kind!r}. Received: labels={self.labels!r}."
             )
         rows = self.kind in ("classification", "regression", "choice")

@@ -111,7 +111,16 @@ class TextSplit(_RowSplit):
         """The head that the task needs."""
         if task.kind == "regression":
             return Regression(**kwargs)
+        kwargs = {"label_names": task.labels, **kwargs}
         return Classification(len(task.labels), **kwargs)
+
+    @staticmethod
+    def relabel(records, old, new):
+        if old.labels == new.labels:
+            return records
+        texts, labels, broken = records
+        index = {i: new.labels.index(name) for i, name in enumerate(old.labels)}
+        return texts, [index.get(label) for label in labels], broken
 
     def _in_order(self, found, batches):
         places = map(batches.examples, range(len(batches)))

@@ -193,6 +193,7 @@ class TagSplit(TaskSplit):
     @staticmethod
     def head(task, **kwargs):
         """The head that the task needs."""
+        kwargs = {"label_names": task.labels, **kwargs}
         return TokenClassification(len(task.labels), **kwargs)
 
 

@@ -126,6 +126,12 @@ def regression():
     return task(heads.Regression(0.0), IDS[:, 0] / 20)
 
 
+@covers(heads.MultilabelClassification)
+def multilabel_classification():
+    head = heads.MultilabelClassification(3, 0.0)
+    return task(head, (IDS[:, :3] % 2).astype("float32"))
+
+
 @covers(heads.MultipleChoice)
 def multiple_choice():
     choices = np.stack([IDS, IDS[:, ::-1], np.roll(IDS, 1, 1)], 1)

@@ -50,6 +50,7 @@ WITHOUT = {
     training.SupervisedBatch: "holds what terms are given",
     models.ConfiguredModel: "what models have in common",
     models.Encoder: "what encoders have in common",
+    models.TargetKind: "plain Python: what models say of targets",
     models.Task: "plain Python: what trainers ask models for",
     models.feature_paths: "plain Python: names of features",
     models.sublayer: "plain Python: finds a layer",

@@ -49,6 +49,12 @@ CASES = {
         IDS[:, 0] % 3,
         (32, 3),
     ),
+    "labels": (
+        lambda: heads.MultilabelClassification(3, 0.0),
+        {"token_ids": IDS},
+        (IDS[:, :1] > np.array([5, 10, 15])).astype("int32"),
+        (32, 3),
+    ),
     "regression": (
         lambda: heads.Regression(0.0),
         {"token_ids": IDS},

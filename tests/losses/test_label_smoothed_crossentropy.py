@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import torch
 from keras import layers, ops
 
 from keras_dl import autodiff
@@ -242,6 +243,57 @@ def test_targets_that_are_no_class():
     np.testing.assert_array_equal(
         slopes.any(axis=-1), [True, False, False, False]
     )
+
+
+SOFT = np.random.default_rng(3).dirichlet(np.ones(5), size=(2, 3))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.compiled
+def test_probabilities_as_targets(smoothing):
+    """As PyTorch takes them; one-hot ones are class indices."""
+    logits = np.random.default_rng(4).normal(size=(2, 3, 5)).astype("float32")
+    loss = LabelSmoothedCrossentropy(smoothing)
+    theirs = torch.tensor(logits.reshape(6, 5), requires_grad=True)
+    expected = torch.nn.functional.cross_entropy(
+        theirs, torch.tensor(SOFT.reshape(6, 5)), label_smoothing=smoothing
+    )
+    expected.backward()
+    soft = SOFT.astype("float32")
+    np.testing.assert_allclose(
+        value(loss, soft, logits), expected.detach(), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        gradient(loss, soft, logits).reshape(6, 5), theirs.grad, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "others"])
+def test_one_hot_targets(distribution):
+    """Equal to indices; all zeros are what is no class."""
+    targets = np.array([[4, 0, -100], [2, -100, 1]])
+    one_hot = np.eye(5)[targets.clip(0)] * (targets >= 0)[..., None]
+    logits = np.random.default_rng(4).normal(size=(2, 3, 5)).astype("float32")
+    loss = LabelSmoothedCrossentropy(0.1, distribution, ignore_class=-100)
+    for weights in (None, np.array([0.5, 2.0]), np.abs(SOFT[..., 0])):
+        np.testing.assert_allclose(
+            value(loss, one_hot, logits, sample_weight=weights),
+            value(loss, targets, logits, sample_weight=weights),
+            rtol=1e-6,
+        )
+    logits[0, 2] = np.nan  # Where there is no target.
+    assert np.isfinite(value(loss, one_hot, logits))
+    assert np.isfinite(gradient(loss, one_hot, logits)).all()
+
+
+def test_probabilities_that_are_none():
+    logits = np.zeros((1, 5), "float32")
+    loss = LabelSmoothedCrossentropy()
+    for wrong in ([1, 1, 0, 0, 0], [2, -1, 0, 0, 0], [0, 0, 0, 0, 0]):
+        assert np.isnan(value(loss, np.array([wrong]), logits))
+        assert (gradient(loss, np.array([wrong]), logits) == 0).all()
+    logits[0, 4] = -np.inf
+    assert np.isfinite(value(loss, np.array([[0.5, 0.5, 0, 0, 0]]), logits))
 
 
 def test_impossible_class():

@@ -28,6 +28,16 @@ def test_every_class_counts_by_default():
     np.testing.assert_allclose(float(metric.result()), 3 / 6)
 
 
+def test_one_hot_targets():
+    one_hot = np.eye(3)[Y_TRUE] * (Y_TRUE >= 0)[..., None]
+    metric = TokenAccuracy(ignore_class=-1)
+    metric.update_state(one_hot, LOGITS)
+    np.testing.assert_allclose(float(metric.result()), 3 / 5)
+    metric = TokenAccuracy()  # No class is a wrong one.
+    metric.update_state(one_hot, LOGITS)
+    np.testing.assert_allclose(float(metric.result()), 3 / 6)
+
+
 def test_weights():
     metric = TokenAccuracy(ignore_class=-1)
     metric.update_state(Y_TRUE, LOGITS, sample_weight=[2.0, 0.0])
@@ -40,4 +50,4 @@ def test_bad_input():
     with pytest.raises(ValueError, match="`ignore_class` must be an integer"):
         TokenAccuracy(ignore_class=0.5)
     with pytest.raises(ValueError, match="`y_true` must hold class indices"):
-        TokenAccuracy().update_state([[0, 1]], [[0.0, 1.0]])
+        TokenAccuracy().update_state([[0, 1, 0]], [[0.0, 1.0]])

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.backend import keras_names
+from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.restored import RestoredModel
 from keras_dl.training.engine.log_means import LogMeans
@@ -50,7 +51,7 @@ class _Step(threading.local):
     runs = False
 
 
-class SteppedModel(RestoredModel, PartlyTrainedModel):
+class SteppedModel(RestoredModel, PartlyTrainedModel, ClassWeightedModel):
     """A Keras model that trains and evaluates by plain stateful steps.
 
     It runs `training_step` and `evaluation_step` of its subclass as Keras'
@@ -68,8 +69,9 @@ class SteppedModel(RestoredModel, PartlyTrainedModel):
         self._step = _Step()
 
     def train_step(self, *args):
+        *state, data = args
         step = self._logged(self.training_step, self._training_means)
-        return backend.run_step(self, step, *args)
+        return backend.run_step(self, step, *state, self._weigh(data))
 
     def test_step(self, *args):
         step = self._logged(self.evaluation_step, self._evaluation_means)

@@ -5,6 +5,7 @@ import keras
 from keras_dl import autodiff, backend
 from keras_dl.models import Task
 from keras_dl.models.checked_data import run_checked
+from keras_dl.models.target_fit import TargetFit
 from keras_dl.training.engine.named_optimizers import NamedOptimizers
 from keras_dl.training.engine.step_checks import check_structure
 from keras_dl.training.engine.stepped_model import Compiled, SteppedModel
@@ -94,6 +95,7 @@ class Trainer(SteppedModel):
     """
 
     asks_network = True
+    _target_fit = TargetFit(None)
 
     def __init__(self, network=None, name=None, **kwargs):
         super().__init__(name=name, **kwargs)
@@ -298,13 +300,15 @@ class Trainer(SteppedModel):
             ValueError: If there is a compiled loss, and no `y` for it.
         """
         self._check_targets(x, y)
-        y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        y, weights = self.targets(y), self.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics, with the network's predictions."""
         self._check_targets(x, y)
-        y, weights = self._task.targets(y), self._task.targets(sample_weight)
+        y, weights = self.targets(y), self.targets(sample_weight)
+        self._target_fit.check(y, y_pred)
         predictions = self._task.predictions(y_pred)
         return super().compute_metrics(x, y, predictions, weights)
 
@@ -314,7 +318,10 @@ class Trainer(SteppedModel):
             check_structure(x, ("x", "y", "sample_weight?"), kind)
 
     def fit(self, x=None, y=None, *args, **kwargs):
-        """As `keras.Model.fit`, with the network's check of the data."""
+        """As `keras.Model.fit`, with the network's check of the data.
+
+        `class_weight` weighs what has a class, as in `SupervisedModel.fit`.
+        """
         return self._checked(super().fit, x, y, *args, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
@@ -340,7 +347,12 @@ class Trainer(SteppedModel):
 
     def _checked(self, run, *args, **kwargs):
         self._prepare()
-        return run_checked(self.check_arrays, run, *args, **kwargs)
+        return run_checked(self._check_data, run, *args, **kwargs)
+
+    def _check_data(self, x, y=None, sample_weight=None):
+        self.check_arrays(x, y, sample_weight)
+        if y is not None:
+            self._target_fit.check_arrays(self.targets(y))
 
     def _prepare(self):
         """What comes before any run over data."""
@@ -354,6 +366,14 @@ class Trainer(SteppedModel):
     def output_names(self):
         """The network's, for the names of losses and metrics in logs."""
         return self._task.model.output_names
+
+    def targets(self, y):
+        """Of targets, or their weights, those that the network takes."""
+        return self._task.targets(y)
+
+    def target_kind(self):
+        """What targets are, by the network's task."""
+        return self._task.target_kind()
 
     def untrained_variables(self):
         """Variables that no optimizer updates, whatever they say."""
@@ -391,9 +411,16 @@ class Trainer(SteppedModel):
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        given = self._with_defaults(given)
+        self._target_fit = TargetFit(
+            self._task.target_kind(),
+            given["loss"],
+            given["metrics"],
+            given["weighted_metrics"],
+        )
         super().compile(
             optimizer=self._as_optimizer(optimizer, auto_scale_loss),
-            **self._with_defaults(given),
+            **given,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
