@@ -61,10 +61,7 @@ _MASKED = {
 
 def head_shapes(made, task, family, hidden_dim):
     """Shapes of what is as large as there are labels."""
-    numbers = [
-        getattr(head, "num_classes", None) or getattr(head, "num_tags", None)
-        for _, head in by_name(made)
-    ]
+    numbers = [head.num_labels for _, head in by_name(made)]
     name = task.logits.get(family.prefix, "classifier")
     return [(f"{name}.weight", (n, hidden_dim)) for n in numbers if n]
 
