@@ -36,7 +36,9 @@ class PeakSignalNoiseRatio(Ratio):
 
     Args:
         max_value: Difference of the largest and the smallest value that an
-            image may have: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
+            image may have: 1 for [0, 1], 2 for [-1, 1], 255 for bytes. `None`:
+            1, for floats whose `y_true` lies in [0, 1]; others are refused, and
+            within compiled steps make the result NaN.
         name: Name of the metric.
         dtype: Dtype of the metric, as `keras.metrics.Metric` takes it.
 
@@ -61,17 +63,20 @@ class PeakSignalNoiseRatio(Ratio):
     _direction = "up"  # Read by callbacks with mode="auto".
 
     def __init__(
-        self, max_value=1.0, name="peak_signal_noise_ratio", dtype=None
+        self, max_value=None, name="peak_signal_noise_ratio", dtype=None
     ):
         super().__init__(name=name, dtype=dtype)
-        self.max_value = check_positive("max_value", max_value)
+        self.max_value = None
+        if max_value is not None:
+            self.max_value = check_positive("max_value", max_value)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true, y_pred = as_images(y_true, y_pred)
+        y_true, y_pred = as_images(y_true, y_pred, self.max_value)
         weights = example_weights(sample_weight, y_true)
         error = ops.mean(ops.square(y_true - y_pred), axis=(1, 2, 3))
         # Not a division: the error may be 0, and the ratio infinite.
-        decibels = 20.0 * math.log10(self.max_value) - 10.0 * ops.log10(error)
+        peak = 20.0 * math.log10(self.max_value or 1.0)
+        decibels = peak - 10.0 * ops.log10(error)
         self.add(*sums_of_images(decibels, weights))
 
     def result(self):

@@ -32,7 +32,9 @@ class StructuralSimilarity(Ratio):
 
     Args:
         max_value: Difference of the largest and the smallest value that an
-            image may have: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
+            image may have: 1 for [0, 1], 2 for [-1, 1], 255 for bytes. `None`:
+            1, for floats whose `y_true` lies in [0, 1]; others are refused, and
+            within compiled steps make the result NaN.
         size: Side of the window, an odd number of pixels.
         sigma: Standard deviation of the window, in pixels.
         k1, k2: Constants that keep the quotients from 0 / 0.
@@ -60,7 +62,7 @@ class StructuralSimilarity(Ratio):
 
     def __init__(
         self,
-        max_value=1.0,
+        max_value=None,
         size=11,
         sigma=1.5,
         k1=0.01,
@@ -72,9 +74,14 @@ class StructuralSimilarity(Ratio):
         self.settings = _checked(max_value, size, sigma, k1, k2)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true, y_pred = as_images(y_true, y_pred)
+        # Before they become tensors, whose values nobody knows.
+        y_true, y_pred = as_images(y_true, y_pred, self.settings["max_value"])
         weights = example_weights(sample_weight, y_true)
-        similarity = ssim(y_true, y_pred, **self.settings)
+        settings = {
+            **self.settings,
+            "max_value": self.settings["max_value"] or 1,
+        }
+        similarity = ssim(y_true, y_pred, **settings)
         self.add(*sums_of_images(similarity, weights))
 
     def result(self):
@@ -84,7 +91,7 @@ class StructuralSimilarity(Ratio):
         return {**super().get_config(), **self.settings}
 
 
-def ssim(y_true, y_pred, max_value=1.0, size=11, sigma=1.5, k1=0.01, k2=0.03):
+def ssim(y_true, y_pred, max_value=None, size=11, sigma=1.5, k1=0.01, k2=0.03):
     """Structural similarity of each pair of images.
 
         SSIM = mean of (2 m_x m_y + c1) (2 s_xy + c2)
@@ -105,7 +112,9 @@ def ssim(y_true, y_pred, max_value=1.0, size=11, sigma=1.5, k1=0.01, k2=0.03):
         y_true, y_pred: Images of the same shape `(batch, height, width,
             channels)`, with sides of at least `size`.
         max_value: Difference of the largest and the smallest value that an
-            image may have: 1 for [0, 1], 2 for [-1, 1], 255 for bytes.
+            image may have: 1 for [0, 1], 2 for [-1, 1], 255 for bytes. `None`:
+            1, for floats whose `y_true` lies in [0, 1]; others are refused, and
+            within compiled steps make the result NaN.
         size: Side of the window, an odd number of pixels.
         sigma: Standard deviation of the window, in pixels.
         k1, k2: Constants that keep the quotients from 0 / 0.
@@ -139,7 +148,8 @@ def ssim(y_true, y_pred, max_value=1.0, size=11, sigma=1.5, k1=0.01, k2=0.03):
     is no part of a compiled step, and has no gradient.
     """
     settings = _checked(max_value, size, sigma, k1, k2)
-    y_true, y_pred = as_images(y_true, y_pred)
+    y_true, y_pred = as_images(y_true, y_pred, max_value)
+    max_value = max_value or 1.0
     _check_sides(y_true, size)
     # Scaled, and around 0 where they were in [0, max_value]: squares of large
     # numbers would round the variances off.
@@ -177,7 +187,11 @@ def _checked(max_value, size, sigma, k1, k2):
     if check_integer("size", size, minimum=1) % 2 == 0:
         raise ValueError(f"`size` must be odd. Received: size={size}.")
     return {
-        "max_value": check_positive("max_value", max_value),
+        "max_value": (
+            None
+            if max_value is None
+            else check_positive("max_value", max_value)
+        ),
         "size": size,
         "sigma": check_positive("sigma", sigma),
         "k1": check_positive("k1", k1),

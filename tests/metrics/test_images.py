@@ -22,7 +22,7 @@ def images(number=5, side=16, channels=3, noise=0.1, seed=0):
     waves = np.sin(line[:, None, None] + rng.uniform(0, 6, (channels,)))
     shape = (number, side, side, channels)
     true = 0.5 + 0.2 * (waves + np.cos(line[:, None])) + 0 * np.ones(shape)
-    true = true + 0.05 * rng.normal(size=shape)
+    true = np.clip(true + 0.05 * rng.normal(size=shape), 0, 1)
     scale = noise * np.arange(1, number + 1)[:, None, None, None]
     pred = true + scale * rng.normal(size=shape)
     return true.astype("float32"), pred.astype("float32")
@@ -216,3 +216,34 @@ def test_errors_of_windows():
             StructuralSimilarity(**{name: -1})
     with pytest.raises(ValueError, match="`size`=11.*10 x 16"):
         ssim(np.zeros((1, 10, 16, 1)), np.zeros((1, 10, 16, 1)))
+
+
+def bytes_of(array):
+    return np.round(255 * array).astype("uint8")
+
+
+@both
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float32"])
+def test_bytes_need_their_range(metric_class, dtype):
+    true, pred = (bytes_of(np.clip(x, 0, 1)).astype(dtype) for x in images())
+    message = "`max_value` must be given.*Received: max_value=None, y_true"
+    with pytest.raises(ValueError, match=message):
+        result(metric_class(), true, pred)
+    expected = exact(metric_class, true, pred, 255).mean()
+    found = result(metric_class(max_value=255), true, pred)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+@both
+def test_of_tensors_with_others_nothing_is_known(metric_class):
+    true, pred = map(ops.convert_to_tensor, images())
+    assert np.isfinite(result(metric_class(), true, pred))
+    for beyond in (255 * true, 2 * true - 1.5):
+        assert np.isnan(result(metric_class(), beyond, pred))
+    # Estimates may lie outside, as those of a linear layer do.
+    assert np.isfinite(result(metric_class(), true, 3 * pred - 1))
+
+
+def test_a_loss_of_bytes_is_an_error():
+    with pytest.raises(ValueError, match="`max_value` must be given"):
+        ssim(bytes_of(images()[0] / 2), images()[1])

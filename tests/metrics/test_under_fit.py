@@ -19,10 +19,10 @@ CASES = [
     (lambda: metrics.FrechetDistance(num_features=1), normal(8, 4), NUMBERS),
     (metrics.MatthewsCorrelation, normal(8, 4), CLASSES),
     (metrics.PearsonCorrelation, normal(8, 4), CLASSES.astype("float32")),
-    (metrics.PeakSignalNoiseRatio, normal(8, 12, 12, 4), IMAGES),
+    (lambda: metrics.PeakSignalNoiseRatio(8.0), normal(8, 12, 12, 4), IMAGES),
     (metrics.Perplexity, normal(8, 3, 4), ROWS),
     (metrics.SpearmanCorrelation, normal(8, 4), CLASSES.astype("float32")),
-    (metrics.StructuralSimilarity, normal(8, 12, 12, 4), IMAGES),
+    (lambda: metrics.StructuralSimilarity(8.0), normal(8, 12, 12, 4), IMAGES),
     (metrics.TokenAccuracy, normal(8, 3, 4), ROWS),
 ]
 

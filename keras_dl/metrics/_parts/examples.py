@@ -1,6 +1,10 @@
 """Batches of images, and weights of whole examples."""
 
+import keras
+import numpy as np
 from keras import ops
+
+_ROUNDING = 1e-3
 
 
 def example_weights(sample_weight, examples):
@@ -27,8 +31,20 @@ def example_weights(sample_weight, examples):
     return weights * ones
 
 
-def as_images(y_true, y_pred):
-    """Two batches of images in float32, if they have the same shape."""
+def as_images(y_true, y_pred, max_value=None):
+    """Two batches of images in float32, if they have the same shape.
+
+    Args:
+        y_true: The images as they should be.
+        y_pred: The images as they are.
+        max_value: The range of their values. `None`: it must be [0, 1], which
+            integers are not, nor arrays with others; in tensors, whose values
+            are not known yet, images with others become NaN.
+    """
+    if max_value is None:
+        _check_unit_range("y_true", y_true, inside=True)
+        # Estimates may lie outside, as those of a linear layer do.
+        _check_unit_range("y_pred", y_pred, inside=False)
     y_true = ops.cast(ops.convert_to_tensor(y_true), "float32")
     y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
     true, pred = tuple(y_true.shape), tuple(y_pred.shape)
@@ -41,7 +57,30 @@ def as_images(y_true, y_pred):
             f"height, width, channels)`. Received: y_true.shape={true}, "
             f"y_pred.shape={pred}."
         )
+    if max_value is None:
+        low, high = (
+            reduce(y_true, axis=(1, 2, 3), keepdims=True)
+            for reduce in (ops.min, ops.max)
+        )
+        known = ops.logical_and(low >= -_ROUNDING, high <= 1 + _ROUNDING)
+        y_true = ops.where(known, y_true, float("nan"))
     return y_true, y_pred
+
+
+def _check_unit_range(name, images, inside):
+    """Refuses images that are not floats, or arrays not of [0, 1]."""
+    dtype = keras.backend.standardize_dtype(getattr(images, "dtype", "float32"))
+    given = f"{name}.dtype={dtype}"
+    bad = "float" not in dtype
+    if not bad and inside and isinstance(images, np.ndarray) and images.size:
+        bad = images.min() < -_ROUNDING or images.max() > 1 + _ROUNDING
+        given = f"{name} from {images.min()} to {images.max()}"
+    if bad:
+        raise ValueError(
+            "`max_value` must be given for images that are not floats of [0, "
+            "1]: 255 for bytes, 2 for values of [-1, 1]. Received: "
+            f"max_value=None, {given}."
+        )
 
 
 def sums_of_images(values, weights):
