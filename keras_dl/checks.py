@@ -100,3 +100,28 @@ def check_per_layer(name, value, number):
 def per_layer(value, i):
     """Of what `check_per_layer` gave, that of a layer."""
     return value[i] if isinstance(value, (list, tuple)) else value
+
+
+def check_counts_updates(optimizer):
+    """Refuses a schedule of ours that counts batches as updates.
+
+    Args:
+        optimizer: An optimizer, or one that holds others.
+
+    Raises:
+        ValueError: If an optimizer adds up the gradients of several batches,
+            and its schedule counts others or none.
+    """
+    parts = getattr(optimizer, "optimizers", None)
+    for one in parts if isinstance(parts, list) else [optimizer]:
+        one = getattr(one, "inner_optimizer", one)
+        batches = getattr(one, "gradient_accumulation_steps", None)
+        rate = one.get_config().get("learning_rate") if batches else None
+        settings = rate.get("config", {}) if isinstance(rate, dict) else {}
+        name = "gradient_accumulation_steps"
+        if name in settings and settings[name] != batches:
+            raise ValueError(
+                f"`{name}` of the schedule must be that of its optimizer, "
+                f"which makes an update of {batches} batches. Received: "
+                f"{rate['class_name']}({name}={settings[name]})."
+            )

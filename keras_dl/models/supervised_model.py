@@ -4,6 +4,7 @@ import inspect
 
 import keras
 
+from keras_dl.checks import check_counts_updates
 from keras_dl.models.checked_data import run_checked
 from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
@@ -125,6 +126,7 @@ class SupervisedModel(
             ValueError: If `loss` takes its input for probabilities, or it or
                 a metric is for targets of another kind.
         """
+        check_counts_updates(keras.optimizers.get(optimizer))
         if loss is None:
             loss = self.default_loss()
         else:

@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_integer
-from keras_dl.optimizers.updates import check_learning_rate, number_of_update
+from keras_dl.optimizers.updates import UpdateSchedule, check_learning_rate
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
+class LinearWarmupDecay(UpdateSchedule):
     """Linear warmup, then linear decay.
 
         t < warmup_steps: rate(t) = peak t / warmup_steps
@@ -25,6 +25,8 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         warmup_steps: Number of those that the rate rises in, below
             `total_steps`. With 0 it falls from the first update on.
         end: The rate from update `total_steps` on.
+        gradient_accumulation_steps: That of the optimizer, if it has one:
+            Keras counts batches, of which then several make an update.
 
     Raises:
         ValueError: If an argument is not allowed.
@@ -46,7 +48,15 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
     moreover, decays as if from update 0: its rate jumps down after the warmup.
     """
 
-    def __init__(self, peak, total_steps, warmup_steps=0, end=0.0):
+    def __init__(
+        self,
+        peak,
+        total_steps,
+        warmup_steps=0,
+        end=0.0,
+        gradient_accumulation_steps=None,
+    ):
+        super().__init__(gradient_accumulation_steps)
         self.peak = check_learning_rate("peak", peak)
         self.total_steps = check_integer("total_steps", total_steps, minimum=1)
         self.warmup_steps = check_integer(
@@ -57,16 +67,16 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
         )
         self.end = check_learning_rate("end", end, positive=False)
 
-    def __call__(self, step):
-        step = number_of_update(step)
-        rising = self.peak * (step / max(self.warmup_steps, 1))
+    def rate(self, update):
+        rising = self.peak * (update / max(self.warmup_steps, 1))
         decay_steps = self.total_steps - self.warmup_steps
-        left = (self.total_steps - step) / decay_steps
+        left = (self.total_steps - update) / decay_steps
         falling = _between(self.end, self.peak, left)
-        return ops.where(step < self.warmup_steps, rising, falling)
+        return ops.where(update < self.warmup_steps, rising, falling)
 
     def get_config(self):
         return {
+            **super().get_config(),
             "peak": self.peak,
             "total_steps": self.total_steps,
             "warmup_steps": self.warmup_steps,
@@ -75,7 +85,7 @@ class LinearWarmupDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+class ConstantThenLinear(UpdateSchedule):
     """A constant learning rate, then linear decay.
 
         t <= constant_steps: rate(t) = learning_rate
@@ -94,6 +104,8 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         constant_steps: Number of updates with that rate, 0 or more.
         decay_steps: Number of updates that it falls in, 1 or more.
         end: The rate from then on.
+        gradient_accumulation_steps: That of the optimizer, if it has one:
+            Keras counts batches, of which then several make an update.
 
     Raises:
         ValueError: If an argument is not allowed.
@@ -114,7 +126,15 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
     falls with each update.
     """
 
-    def __init__(self, learning_rate, constant_steps, decay_steps, end=0.0):
+    def __init__(
+        self,
+        learning_rate,
+        constant_steps,
+        decay_steps,
+        end=0.0,
+        gradient_accumulation_steps=None,
+    ):
+        super().__init__(gradient_accumulation_steps)
         self.learning_rate = check_learning_rate("learning_rate", learning_rate)
         self.constant_steps = check_integer(
             "constant_steps", constant_steps, minimum=0
@@ -122,14 +142,14 @@ class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
         self.decay_steps = check_integer("decay_steps", decay_steps, minimum=1)
         self.end = check_learning_rate("end", end, positive=False)
 
-    def __call__(self, step):
-        step = number_of_update(step)
+    def rate(self, update):
         last = self.constant_steps + self.decay_steps
-        left = (last - step) / self.decay_steps
+        left = (last - update) / self.decay_steps
         return _between(self.end, self.learning_rate, left)
 
     def get_config(self):
         return {
+            **super().get_config(),
             "learning_rate": self.learning_rate,
             "constant_steps": self.constant_steps,
             "decay_steps": self.decay_steps,

@@ -4,11 +4,11 @@ import keras
 from keras import ops
 
 from keras_dl.checks import check_integer
-from keras_dl.optimizers.updates import check_learning_rate, number_of_update
+from keras_dl.optimizers.updates import UpdateSchedule, check_learning_rate
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class Noam(keras.optimizers.schedules.LearningRateSchedule):
+class Noam(UpdateSchedule):
     """Linear warmup, then decay with the inverse square root of the step.
 
         rate(t) = factor d_model^-0.5 min(t^-0.5, t warmup_steps^-1.5)
@@ -23,6 +23,8 @@ class Noam(keras.optimizers.schedules.LearningRateSchedule):
         d_model: Width of the model.
         warmup_steps: Number of updates until the peak.
         factor: What the rate is multiplied by; 1 in the paper.
+        gradient_accumulation_steps: That of the optimizer, if it has one:
+            Keras counts batches, of which then several make an update.
 
     Raises:
         ValueError: If an argument is not allowed.
@@ -42,23 +44,30 @@ class Noam(keras.optimizers.schedules.LearningRateSchedule):
         `warmup_steps=8000, factor=2.0`.
     """
 
-    def __init__(self, d_model, warmup_steps=4000, factor=1.0):
+    def __init__(
+        self,
+        d_model,
+        warmup_steps=4000,
+        factor=1.0,
+        gradient_accumulation_steps=None,
+    ):
+        super().__init__(gradient_accumulation_steps)
         self.d_model = check_integer("d_model", d_model, minimum=1)
         self.warmup_steps = check_integer(
             "warmup_steps", warmup_steps, minimum=1
         )
         self.factor = check_learning_rate("factor", factor)
 
-    def __call__(self, step):
-        step = number_of_update(step)
+    def rate(self, update):
         # In the order in which float32 rounds least.
         peak = self.factor / (self.d_model * self.warmup_steps) ** 0.5
-        rising = step * (peak / self.warmup_steps)
-        falling = peak * ops.sqrt(self.warmup_steps / step)
+        rising = update * (peak / self.warmup_steps)
+        falling = peak * ops.sqrt(self.warmup_steps / update)
         return ops.minimum(rising, falling)
 
     def get_config(self):
         return {
+            **super().get_config(),
             "d_model": self.d_model,
             "warmup_steps": self.warmup_steps,
             "factor": self.factor,

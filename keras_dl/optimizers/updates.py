@@ -3,16 +3,45 @@
 import math
 import numbers
 
+import keras
 from keras import ops
 
+from keras_dl.checks import check_integer
 
-def number_of_update(step):
-    """The update as papers count it, from 1, in float32.
 
-    Keras hands a schedule the number of updates that were made: 0 at the
-    first.
+class UpdateSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that counts updates as papers do, from 1.
+
+    Keras hands a schedule the number of batches before this one. With
+    gradients that are added up over several of them, those are no updates.
+
+    A subclass writes `rate(update)`, in float32.
+
+    Args:
+        gradient_accumulation_steps: That of the optimizer: how many batches
+            make an update.
     """
-    return ops.cast(step, "float32") + 1.0
+
+    def __init__(self, gradient_accumulation_steps=None):
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        if gradient_accumulation_steps is not None:
+            check_integer(
+                "gradient_accumulation_steps",
+                gradient_accumulation_steps,
+                minimum=1,
+            )
+
+    def __call__(self, step):
+        if self.gradient_accumulation_steps is not None:
+            step = ops.floor_divide(step, self.gradient_accumulation_steps)
+        return self.rate(ops.cast(step, "float32") + 1.0)
+
+    def rate(self, update):
+        """The rate of an update, of which the first is 1."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return {"gradient_accumulation_steps": self.gradient_accumulation_steps}
 
 
 def check_learning_rate(name, value, positive=True):

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from keras_dl.applications import MLP
 from keras_dl.optimizers import ConstantThenLinear, LinearWarmupDecay, Noam
 from keras_dl.testing import check_optimizer
+from keras_dl.training import SupervisedTrainer
 
 SCHEDULES = [
     Noam(d_model=4, warmup_steps=3, factor=0.5),
@@ -104,6 +106,51 @@ def test_each_update_of_a_compiled_fit_has_its_rate(schedule, tmp_path):
 @keras.saving.register_keras_serializable("keras_dl_tests")
 def _mean(y_true, y_pred):
     return keras.ops.mean(y_pred) + 0.0 * keras.ops.mean(y_true)
+
+
+@pytest.mark.parametrize("kind", SCHEDULES, ids=lambda s: type(s).__name__)
+@pytest.mark.compiled("Noam")
+def test_batches_whose_gradients_are_added_up_are_one_update(kind):
+    schedule = type(kind).from_config(
+        {**kind.get_config(), "gradient_accumulation_steps": 2}
+    )
+    model = keras.Sequential(
+        [keras.Input((1,)), keras.layers.Dense(1, use_bias=False)]
+    )
+    model.compile(
+        keras.optimizers.SGD(schedule, gradient_accumulation_steps=2),
+        loss=_mean,
+    )
+    path = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: path.append(
+            float(model.get_weights()[0].squeeze())
+        )
+    )
+    x = np.ones((4, 1), "float32")
+    model.fit(x, x, batch_size=2, epochs=6, callbacks=[note], verbose=0)
+    np.testing.assert_allclose(
+        -np.diff(path), rates(kind, range(1, 6)), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("given", [None, 3])
+def test_a_schedule_that_counts_otherwise_is_refused(given):
+    schedule = Noam(8, 4, gradient_accumulation_steps=given)
+    optimizer = keras.optimizers.Adam(schedule, gradient_accumulation_steps=2)
+    message = f"2 batches.*Noam\\(gradient_accumulation_steps={given}\\)"
+    model = MLP((2,), task="regression")
+    trainer = SupervisedTrainer(model)
+    for compile_with, one in (
+        (model.compile, optimizer),
+        (trainer.compile, optimizer),
+        (trainer.compile, {"network": optimizer}),
+    ):
+        with pytest.raises(ValueError, match=message):
+            compile_with(one)
+    # Keras' own schedules stay what they are.
+    decay = keras.optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)
+    model.compile(keras.optimizers.SGD(decay, gradient_accumulation_steps=2))
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda s: type(s).__name__)

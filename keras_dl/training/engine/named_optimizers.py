@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_dl.checks import check_counts_updates
+
 
 @keras.saving.register_keras_serializable("keras_dl")
 class NamedOptimizers(keras.optimizers.Optimizer):
@@ -143,3 +145,35 @@ class NamedOptimizers(keras.optimizers.Optimizer):
             for name, optimizer in config["optimizers"].items()
         }
         return cls(optimizers, name=config["name"])
+
+
+def as_optimizer(optimizer, scale):
+    """What `compile` takes for an optimizer, as one.
+
+    Args:
+        optimizer: An optimizer, its name or config, or a dict of names and
+            these.
+        scale: Whether each is to scale its loss.
+
+    Returns:
+        An optimizer, or `NamedOptimizers`.
+    """
+    if optimizer is None:
+        raise ValueError(
+            "`optimizer` must be an optimizer or a dict of names and "
+            "optimizers. Received: None"
+        )
+
+    def get(identifier):
+        one = keras.optimizers.get(identifier)
+        if scale and not isinstance(one, keras.optimizers.LossScaleOptimizer):
+            return keras.optimizers.LossScaleOptimizer(one)
+        return one
+
+    found = optimizer
+    if isinstance(optimizer, dict) and "class_name" not in optimizer:
+        found = NamedOptimizers({k: get(v) for k, v in optimizer.items()})
+    elif not isinstance(optimizer, NamedOptimizers):
+        found = get(optimizer)
+    check_counts_updates(found)
+    return found

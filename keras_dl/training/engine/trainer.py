@@ -6,7 +6,10 @@ from keras_dl import autodiff, backend
 from keras_dl.models import Task
 from keras_dl.models.checked_data import run_checked
 from keras_dl.models.target_fit import TargetFit
-from keras_dl.training.engine.named_optimizers import NamedOptimizers
+from keras_dl.training.engine.named_optimizers import (
+    NamedOptimizers,
+    as_optimizer,
+)
 from keras_dl.training.engine.step_checks import check_structure
 from keras_dl.training.engine.stepped_model import Compiled, SteppedModel
 
@@ -441,31 +444,13 @@ class Trainer(SteppedModel):
         return given
 
     def _as_optimizer(self, optimizer, auto_scale_loss):
-        if optimizer is None:
-            raise ValueError(
-                "`optimizer` must be an optimizer or a dict of names and "
-                "optimizers. Received: None"
-            )
         scale = auto_scale_loss and any(
             layer.compute_dtype == "float16" for layer in self._flatten_layers()
         )
-
-        def get(identifier):
-            one = keras.optimizers.get(identifier)
-            if scale and not isinstance(
-                one, keras.optimizers.LossScaleOptimizer
-            ):
-                return keras.optimizers.LossScaleOptimizer(one)
-            return one
-
-        if isinstance(optimizer, NamedOptimizers):
-            named = optimizer
-        elif isinstance(optimizer, dict) and "class_name" not in optimizer:
-            named = NamedOptimizers({k: get(v) for k, v in optimizer.items()})
-        else:
-            return get(optimizer)
-        named.bind(self.optimizer_variables)
-        return named
+        found = as_optimizer(optimizer, scale)
+        if isinstance(found, NamedOptimizers):
+            found.bind(self.optimizer_variables)
+        return found
 
     def get_compile_config(self):
         config = super().get_compile_config()
