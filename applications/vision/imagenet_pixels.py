@@ -13,6 +13,9 @@ class ImageNetPixels(keras.layers.Layer):
 
     **Shapes.** `(batch, height, width, 3)` to the same.
 
+    Raises:
+        ValueError: If images have another number of channels.
+
     Example:
 
     >>> red = np.array([255.0, 0.0, 0.0]).reshape(1, 1, 1, 3)
@@ -20,6 +23,14 @@ class ImageNetPixels(keras.layers.Layer):
     [-103.939, -116.779, 131.320]
     >>> model = keras_dl.applications.VGG16(normalizer=ImageNetPixels())
     """
+
+    def build(self, input_shape):
+        if input_shape[-1] != 3:
+            raise ValueError(
+                "ImageNetPixels, which is normalizer='imagenet', reads images "
+                "of 3 channels, red, green and blue. Received: input_shape="
+                f"{tuple(input_shape)}."
+            )
 
     def call(self, inputs):
         return keras.applications.vgg16.preprocess_input(

@@ -16,15 +16,22 @@ def watched(data, look):
     Returns:
         Data of the same kind, or `None` if `data` is neither.
     """
-    for framework, kind, watch in (
-        ("tensorflow", "data.Dataset", _watched_dataset),
-        ("torch", "utils.data.DataLoader", _watched_loader),
+    watch = {"tensorflow": _watched_dataset, "torch": _watched_loader}
+    kind = kind_of(data)
+    return None if kind is None else watch[kind](data, look)
+
+
+def kind_of(data):
+    """The framework whose dataset or loader this is, or `None`."""
+    for framework, path in (
+        ("tensorflow", "data.Dataset"),
+        ("torch", "utils.data.DataLoader"),
     ):
         found = sys.modules.get(framework)
-        for name in kind.split("."):
+        for name in path.split("."):
             found = getattr(found, name, None)
         if found is not None and isinstance(data, found):
-            return watch(data, look)
+            return framework
     return None
 
 

@@ -37,12 +37,32 @@ def run_checked(check, run, *args, **kwargs):
     look = _Look(check)
     parts = given.arguments
     x, rest = parts.get("x"), [parts.get("y"), parts.get("sample_weight")]
+    _check_weights(parts)
     if not any(x is known for known in _known()):
         parts["x"] = look.data(x, *rest)
         if parts.get("validation_data") is not None:
             parts["validation_data"] = look.validation(parts["validation_data"])
     with look.telling(parts.get("validation_data")):
         return run(*given.args, **given.kwargs)
+
+
+def _check_weights(parts):
+    """Refuses weights of targets that there are not: Keras leaves them out."""
+    if parts.get("y") is not None or _gives_batches(parts.get("x")):
+        return
+    for name in ("sample_weight", "class_weight"):
+        if parts.get(name) is not None:
+            raise ValueError(
+                f"`{name}` weighs targets, and there are none. Received: "
+                f"{name} with y=None."
+            )
+
+
+def _gives_batches(x):
+    return (
+        isinstance(x, (keras.utils.PyDataset, types.GeneratorType))
+        or foreign_data.kind_of(x) is not None
+    )
 
 
 def _known():

@@ -145,16 +145,29 @@ class SupervisedModel(
         )
 
     def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
-        """The compiled loss, of the targets that the model takes."""
+        """The compiled loss, of the targets that the model takes.
+
+        Raises:
+            ValueError: If there are none, or none that fit the loss.
+        """
+        self._need_targets(y)
         y, weights = self.targets(y), self.targets(sample_weight)
         self._target_fit.check(y, y_pred)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics, with predictions in place of outputs."""
+        self._need_targets(y)
         y, weights = self.targets(y), self.targets(sample_weight)
         self._target_fit.check(y, y_pred)
         return super().compute_metrics(x, y, self.predictions(y_pred), weights)
+
+    def _need_targets(self, y):
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} is trained on targets: give `y`, or "
+                "batches `(x, y)`. Received: y=None."
+            )
 
     def _check_data(self, x, y=None, sample_weight=None):
         """Refuses arrays, in the words of the model and of its targets."""

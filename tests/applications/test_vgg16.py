@@ -335,3 +335,11 @@ def test_wrong_images():
             VGG16(**SMALL).build(shape)
     with pytest.raises(TypeError, match="`normalizer` must be a Keras layer"):
         VGG16(**SMALL, normalizer="mean")
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_the_pixels_of_imagenet_have_three_channels(channels):
+    model = VGG16(2, base=1, dense_units=(2,), normalizer="imagenet")
+    images = np.ones((1, 32, 32, channels), "float32")
+    with pytest.raises(ValueError, match="of 3 channels.*Received: input_sh"):
+        model.predict(images, verbose=0)

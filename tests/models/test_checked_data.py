@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_dl import heads
+from keras_dl import Trainer, heads
 from keras_dl.applications import BERT, MLP, LanguageModel, TaskModel
 from keras_dl.datasets import Batches
 from keras_dl.training import SupervisedTrainer
@@ -247,3 +247,28 @@ def test_what_has_no_weight_is_not_looked_at(classifier):
     classifier.check_arrays(x, y, weights)
     with pytest.raises(ValueError, match="`y`"):
         classifier.check_arrays(x, y, np.ones(8))
+
+
+class Mean(Trainer):
+    """A step without targets."""
+
+    def training_step(self, x):
+        return {"loss": self.minimize(lambda: ops.mean(self.network(x)))}
+
+
+@pytest.mark.parametrize("name", ["sample_weight", "class_weight"])
+def test_weights_of_targets_that_there_are_not(name, classifier):
+    x = np.ones((8, 3), "float32")
+    trainer = Mean(keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]))
+    trainer.compile("sgd")
+    weights = {0: 2.0} if name == "class_weight" else np.ones(8)
+    for model, inputs in ((classifier, IDS), (trainer, x)):
+        with pytest.raises(ValueError, match=f"`{name}` weighs targets"):
+            model.fit(inputs, verbose=0, **{name: weights})
+
+
+@pytest.mark.compiled
+def test_no_targets_at_all(classifier):
+    for data in (IDS, Sequence(in_batches(IDS))):
+        with pytest.raises(ValueError, match="TaskModel is trained on targets"):
+            classifier.fit(data, verbose=0)
