@@ -27,9 +27,26 @@ def _is_whole(number):
     return isinstance(number, numbers.Integral) and not isinstance(number, bool)
 
 
+def as_indices(numbers):
+    """Numbers as class indices; what is no whole number is no class: -2^30.
+
+    A cast alone would make a class of 0.7, and on some backends of NaN.
+    """
+    numbers = ops.convert_to_tensor(numbers)
+    if not keras.backend.is_float_dtype(numbers.dtype):
+        return ops.cast(numbers, "int32")
+    numbers = ops.cast(numbers, "float32")
+    # Neither NaN nor infinity is smaller.
+    whole = ops.logical_and(
+        ops.equal(ops.floor(numbers), numbers), ops.abs(numbers) < 2.0**30
+    )
+    indices = ops.cast(ops.where(whole, numbers, 0.0), "int32")
+    return ops.where(whole, indices, -(2**30))
+
+
 def class_indices(y_true, y_pred):
     """The targets as integers, of the shape of `y_pred` less its classes."""
-    y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+    y_true = as_indices(y_true)
     same_rank = len(y_true.shape) == len(y_pred.shape)
     if same_rank and y_true.shape[-1] == 1:
         y_true = ops.squeeze(y_true, axis=-1)

@@ -127,7 +127,7 @@ class EntityF1(Sums):
         return tuple(self.tags)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+        y_true = tokens.as_indices(y_true)
         if not hasattr(y_pred, "shape"):
             y_pred = ops.convert_to_tensor(y_pred)
         self._check_shapes(y_true, y_pred)

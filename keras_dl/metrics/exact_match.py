@@ -26,6 +26,9 @@ class ExactMatch(Ratio):
     is 0: what is predicted there does not matter. A row without real tokens
     does not count.
 
+    **Targets that are no class**, such as -1, 0.7 or NaN, and that count, make
+    the result NaN, and so do such predictions.
+
     **Weights.** `sample_weight` of shape `(batch,)` or `(batch, 1)` weighs the
     rows; of the shape of `y_true` it only says which tokens are real.
 
@@ -53,7 +56,7 @@ class ExactMatch(Ratio):
         self.ignore_class = tokens.check_ignore_class(ignore_class)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+        y_true = tokens.as_indices(y_true)
         if not hasattr(y_pred, "shape"):
             y_pred = ops.convert_to_tensor(y_pred)
         rows.check_shapes(y_true, y_pred)
@@ -66,16 +69,20 @@ class ExactMatch(Ratio):
         if real is None:
             real = ops.ones_like(y_true)
         real = ops.not_equal(real, 0)
-        right = ops.logical_or(
-            ops.equal(
-                y_true, rows.predicted_indices(y_pred, len(y_true.shape))
-            ),
-            ops.logical_not(real),
-        )
+        predicted = rows.predicted_indices(y_pred, len(y_true.shape))
+        nothing = ops.logical_not(real)
+        right = ops.logical_or(ops.equal(y_true, predicted), nothing)
+        known = (y_true >= 0) & (predicted >= 0)
+        if len(y_pred.shape) > len(y_true.shape):
+            known = known & (y_true < y_pred.shape[-1])
         counted = rows.weights_of_rows(real, weight_of_row)
         inside = tuple(range(1, len(y_true.shape)))
         right = ops.cast(ops.all(right, axis=inside), "float32")
-        self.add(ops.sum(right * counted), ops.sum(counted))
+        known = ops.all(ops.logical_or(known, nothing), axis=inside)
+        right = ops.where(known, right * counted, float("nan"))
+        # A row that does not count adds nothing, not even NaN.
+        right = ops.where(ops.equal(counted, 0.0), 0.0, right)
+        self.add(ops.sum(right), ops.sum(counted))
 
     def result(self):
         return self.ratio()

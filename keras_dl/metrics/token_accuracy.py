@@ -21,6 +21,9 @@ class TokenAccuracy(Ratio):
     **Masking.** A token does not count if its target is `ignore_class`, if the
     mask that Keras attaches to `y_pred` says so, or if its weight is 0.
 
+    **Targets that are no class**, such as -1, 0.7 or NaN, and that count, make
+    the result NaN.
+
     Args:
         ignore_class: Class index whose positions do not count, such as that
             of padding, several in a tuple, or `None`.
@@ -59,7 +62,10 @@ class TokenAccuracy(Ratio):
             weights = ops.ones_like(y_true, dtype="float32")
         right = ops.equal(ops.cast(ops.argmax(y_pred, -1), "int32"), y_true)
         right = ops.cast(right, "float32")
-        self.add(ops.sum(right * weights), ops.sum(weights))
+        right = tokens.nan_if_no_class(right, y_true, y_pred) * weights
+        # What does not count adds nothing, not even NaN.
+        right = ops.where(ops.equal(weights, 0.0), 0.0, right)
+        self.add(ops.sum(right), ops.sum(weights))
 
     def result(self):
         return self.ratio()

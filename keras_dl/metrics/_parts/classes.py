@@ -21,7 +21,7 @@ def class_pairs(y_true, y_pred, num_classes, sample_weight=None):
     """
     if not hasattr(y_pred, "shape"):
         y_pred = ops.convert_to_tensor(y_pred)
-    y_true = ops.cast(ops.convert_to_tensor(y_true), "int32")
+    y_true = tokens.as_indices(y_true)
     scores = _holds_scores(y_true.shape, y_pred.shape)
     _check_shapes(y_true.shape, y_pred.shape, scores, num_classes)
     if scores:
@@ -30,14 +30,13 @@ def class_pairs(y_true, y_pred, num_classes, sample_weight=None):
     if weights is None:
         weights = ops.ones_like(y_true, dtype="float32")
     if scores:
-        predicted = given = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        predicted = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
     else:
-        given = ops.convert_to_tensor(y_pred)
-        predicted = ops.cast(given, "int32")
+        # An index such as 0.7 is a probability where none was expected.
+        predicted = tokens.as_indices(y_pred)
     true, true_known = _nearest(y_true, num_classes)
     predicted, known = _nearest(predicted, num_classes)
-    # An index such as 0.7 is a probability where none was expected.
-    known = known & true_known & ops.equal(ops.cast(given, "int32"), given)
+    known = known & true_known
     wrong = ops.logical_not(known) & ops.not_equal(weights, 0.0)
     weights = ops.where(wrong, float("nan"), weights)
     return tuple(ops.reshape(x, (-1,)) for x in (true, predicted, weights))

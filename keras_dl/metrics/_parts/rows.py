@@ -9,7 +9,7 @@ def predicted_indices(y_pred, rank):
     """Class indices of a rank, from themselves or from logits."""
     if len(y_pred.shape) > rank:
         return ops.cast(ops.argmax(y_pred, axis=-1), "int32")
-    return ops.cast(y_pred, "int32")
+    return tokens.as_indices(y_pred)
 
 
 def split_weights(sample_weight, y_true):
