@@ -153,6 +153,7 @@ class SupervisedModel(
         self._need_targets(y)
         y, weights = self.targets(y), self.targets(sample_weight)
         self._target_fit.check(y, y_pred)
+        weights = self._target_fit.weights(weights, y_pred)
         return super().compute_loss(x, y, y_pred, weights, training)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_dl.models.target_kind import KINDS
 
@@ -67,7 +68,8 @@ class TargetFit:
     """Whether a loss, metrics and targets fit what a model gives.
 
     Args:
-        kinds: A `TargetKind`, a dict of them by output, or `None`.
+        kinds: A `TargetKind`, a dict of them by output, or `None`: then the
+            loss and the metrics alone say what they take.
         loss: Loss as `compile` takes it.
         *metrics: Metrics likewise.
 
@@ -78,9 +80,15 @@ class TargetFit:
     def __init__(self, kinds, loss=None, *metrics):
         self._kinds = kinds if isinstance(kinds, dict) else {"": kinds}
         self._judges = {}
+        # Outputs whose loss has a value for each position.
+        self._by_position = {
+            name
+            for name in self._kinds
+            if _known(_of_output(loss, name))[0] is not None
+        }
         self._seen = set()
         for name, kind in self._kinds.items():
-            if kind is not None:
+            if kind is not None or not isinstance(kinds, dict):
                 judges = [("loss", loss), *(("metrics", m) for m in metrics)]
                 self._judges[name] = [
                     found
@@ -99,6 +107,30 @@ class TargetFit:
                 self._check(name, judges, *shapes)
                 self._seen.add((name, shapes))
 
+    def weights(self, sample_weight, outputs):
+        """Weights of whole examples, so that they weigh rows.
+
+        Keras multiplies them with losses of positions, `(batch, time)`, along
+        the last axis, wherever that happens to be as long.
+        """
+        if isinstance(sample_weight, dict):
+            return {
+                name: self._of_rows(name, weight, outputs.get(name))
+                for name, weight in sample_weight.items()
+            }
+        return self._of_rows("", sample_weight, outputs)
+
+    def _of_rows(self, name, weight, outputs):
+        shapes = _known_shape(weight), _known_shape(outputs)
+        if name not in self._by_position or None in shapes:
+            return weight
+        given, rank = shapes[0], len(shapes[1]) - 1
+        if len(given) == 2 and given[1] == 1:
+            given = given[:1]
+        if len(given) != 1 or rank < 2:
+            return weight
+        return ops.reshape(weight, (-1, *[1] * (rank - 1)))
+
     def check_arrays(self, y):
         """Refuses arrays of probabilities, or of labels, that cannot be such.
 
@@ -106,7 +138,8 @@ class TargetFit:
         """
         for name, judges in self._judges.items():
             one = y.get(name) if name and isinstance(y, dict) else y
-            if judges and isinstance(one, np.ndarray) and one.size:
+            known = judges and self._kinds[name] is not None
+            if known and isinstance(one, np.ndarray) and one.size:
                 where = f" of {name!r}" if name else ""
                 _check_values(one, self._kinds[name], where)
 
@@ -168,18 +201,21 @@ def _of_output(given, name):
 def _judges(place, given, kind):
     """Known losses or metrics: their place, name, and forms of targets."""
     for judge in keras.tree.flatten(given):
-        _check_names(place, judge, kind)
+        if kind is not None:
+            _check_names(place, judge, kind)
         if judge in ("accuracy", "acc", "crossentropy", "ce"):
             # Keras chooses by the shapes: of labels, as if they were classes.
             kinds = ("classes",)
             forms = (_INDICES, _FULL)
+            if kind is None:
+                continue  # Keras chooses by the shapes: any fit.
             if kind.kind == "labels" and kind.num_classes == 1:
                 kinds, forms = ("labels",), (_FULL,)
         else:
             kinds, forms = _known(judge)
         if kinds is None:
             continue
-        if kind.kind not in kinds:
+        if kind is not None and kind.kind not in kinds:
             raise ValueError(
                 f"`{place}` must fit targets that are {KINDS[kind.kind]}. "
                 f"Allowed are {_ADVICE[kind.kind]}. Received: "
@@ -251,7 +287,7 @@ def _form(form, outputs):
 
 
 def _hint(kind, found, outputs):
-    if kind.kind != "classes" or not found:
+    if kind is None or kind.kind != "classes" or not found:
         return ""
     if _FULL in found:
         return (

@@ -247,3 +247,50 @@ def test_the_kinds_of_other_models():
     assert LanguageModel(9, 4).target_kind() == TargetKind("classes", 2, 9)
     with pytest.raises(ValueError, match="`kind` must be one of"):
         TargetKind("tags")
+
+
+@pytest.mark.parametrize(
+    ("units", "shape"), [(1, (8, 2)), (2, (8, 1)), (8, (8,))], ids=str
+)
+def test_targets_of_plain_models_are_not_broadcast(units, shape):
+    x = np.ones((8, 3), "float32")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(units)])
+    trainer = SupervisedTrainer(model)
+    trainer.compile("sgd", loss="mse")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=rf"of shape \(8, {units}\), for loss"):
+        trainer.fit(x, np.ones(shape), batch_size=8, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    trainer.fit(x, np.ones((8, units)), verbose=0)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+def test_weights_of_examples_weigh_rows_not_columns(kind):
+    """Also where there are as many steps as examples."""
+    classes = kind == "classes"
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Embedding(20, 4),
+            keras.layers.Dense(5 if classes else 1),
+        ]
+    )
+    trainer = SupervisedTrainer(model)
+    trainer.compile("sgd", loss=SPARSE if classes else "mse")
+    ids = np.random.RandomState(1).randint(20, size=(6, 6))
+    y = ids % 5 if classes else ids[..., None] / 20
+    weights = np.arange(6.0)
+    logits = model.predict(ids, verbose=0).astype("float64")
+    if classes:
+        each = -np.take_along_axis(
+            logits - np.log(np.exp(logits).sum(-1, keepdims=True)),
+            y[..., None],
+            -1,
+        )[..., 0]
+    else:
+        each = (logits[..., 0] - y[..., 0]) ** 2
+    expected = (weights[:, None] * each).mean()
+    for given in (weights, weights[:, None], np.tile(weights[:, None], 6)):
+        found = trainer.evaluate(ids, y, sample_weight=given, verbose=0)
+        assert found == pytest.approx(expected, rel=1e-5)
