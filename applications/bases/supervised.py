@@ -7,6 +7,7 @@ import numbers
 import keras
 import numpy as np
 
+from keras_dl.applications.bases.label_auc import LabelAUC
 from keras_dl.checks import check_choice
 from keras_dl.models import TargetKind
 from keras_dl.models.ranges import check_classes, check_finite
@@ -111,9 +112,7 @@ class ModelByTask(SupervisedModel):
         labels = self.num_outputs if several else None
         return [
             keras.metrics.BinaryAccuracy(name="accuracy"),
-            keras.metrics.AUC(
-                multi_label=several, num_labels=labels, name="auc"
-            ),
+            LabelAUC(multi_label=several, num_labels=labels, name="auc"),
         ]
 
     def check_arrays(self, x, y=None, sample_weight=None):

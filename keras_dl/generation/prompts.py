@@ -1,5 +1,6 @@
 """Prompts as they come, checked, and as the model takes them."""
 
+import keras
 import numpy as np
 
 from keras_dl.generation.models import length_limit
@@ -13,6 +14,8 @@ def read_prompts(model, prompts, vocabulary, max_new_tokens):
         own, new = vocabulary
     own = None if own is None else as_vocabulary(own)
     new = None if new is None else as_vocabulary(new)
+    if keras.ops.is_tensor(prompts):
+        prompts = keras.ops.convert_to_numpy(prompts)
     if not isinstance(prompts, (str, list, tuple, np.ndarray)):
         raise ValueError(
             "`prompts` must be a string, a list of ids, or a list of these. "
@@ -30,7 +33,7 @@ def read_prompts(model, prompts, vocabulary, max_new_tokens):
             "`vocabulary` is needed to read prompts that are strings. "
             f"Received: prompts={prompts!r}, vocabulary=None."
         )
-    ids = [np.asarray(own.encode(row) if text else row) for row in rows]
+    ids = [_as_ids(own.encode(row) if text else row) for row in rows]
     for row, given in zip(ids, rows, strict=True):
         _check(row, given, model, max_new_tokens)
     return Prompts(ids, single, text, new)
@@ -81,9 +84,17 @@ def rounded(length):
 def _is_ids(prompts):
     return (
         len(prompts) > 0
+        and not isinstance(prompts[0], (str, list, tuple))
         and np.ndim(prompts[0]) == 0
-        and not isinstance(prompts[0], str)
     )
+
+
+def _as_ids(row):
+    """An array of ids, or of what is none."""
+    try:
+        return np.asarray(row)
+    except ValueError:  # Lists of several lengths are in it.
+        return np.asarray([None])
 
 
 def _check(ids, given, model, max_new_tokens):

@@ -218,6 +218,9 @@ def _pairs(y_true, y_pred, sample_weight):
     weights = ops.reshape(weights, (-1,))
     y_pred = ops.cast(ops.convert_to_tensor(y_pred), "float32")
     values = ops.stack([ops.reshape(y_true, (-1,)), ops.reshape(y_pred, (-1,))])
+    if 0 in true:
+        # One that does not count, as there is none at all.
+        values, weights = ops.zeros((2, 1)), ops.zeros((1,))
     # Not a product: what does not count may be NaN.
     real = ops.not_equal(weights, 0.0)
     return ops.where(real, values, ops.zeros_like(values)), weights

@@ -36,6 +36,8 @@ def run_checked(check, run, *args, **kwargs):
     given = inspect.signature(run).bind(*args, **kwargs)
     look = _Look(check)
     parts = given.arguments
+    if "y" in parts:
+        parts["y"] = _as_targets(parts["y"])
     x, rest = parts.get("x"), [parts.get("y"), parts.get("sample_weight")]
     _check_weights(parts)
     if not any(x is known for known in _known()):
@@ -44,6 +46,16 @@ def run_checked(check, run, *args, **kwargs):
             parts["validation_data"] = look.validation(parts["validation_data"])
     with look.telling(parts.get("validation_data")):
         return run(*given.args, **given.kwargs)
+
+
+def _as_targets(y):
+    """Targets that Keras knows: lists and categories as arrays."""
+    numbers = (str, bytes, bool, int, float, np.generic)
+    listed = isinstance(y, (list, tuple)) and len(y) > 0
+    if listed and all(isinstance(one, numbers) for one in y):
+        return np.asarray(y)
+    categories = str(getattr(y, "dtype", "")) == "category"
+    return np.asarray(y) if categories else y
 
 
 def _check_weights(parts):

@@ -23,8 +23,11 @@ def check_ids(name, ids, lowest, size, others=()):
     if ids.dtype == bool:
         ids = ids.astype("int8")
     if not np.issubdtype(ids.dtype, np.number):
+        first = ids.ravel()[0]
         raise ValueError(
-            f"`{name}` must hold whole numbers. Received: dtype={ids.dtype}."
+            f"`{name}` must hold whole numbers from {lowest} to {size - 1}: "
+            "give names their numbers, as by np.unique(names, return_inverse="
+            f"True)[1]. Received: dtype={ids.dtype}, such as {first!r}."
         )
     whole = np.issubdtype(ids.dtype, np.integer)
     inside = ids.min() >= lowest and ids.max() < size

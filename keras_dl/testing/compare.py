@@ -40,8 +40,8 @@ def compare_backends(case, backends=None, timeout=600):
         weights after training, and times; worst difference first.
 
     Raises:
-        ValueError: If a backend is unknown or not installed, none is given,
-            or `case` cannot be found by name.
+        ValueError: If a backend is unknown or not installed, there are fewer
+            than two to compare, or `case` cannot be found by name.
         RuntimeError: If the case fails on a backend, with its error.
 
     Example, which takes as long as it takes to start every backend:
@@ -49,6 +49,12 @@ def compare_backends(case, backends=None, timeout=600):
     >>> report = compare_backends("my_module:my_case")  # doctest: +SKIP
     >>> print(report)  # doctest: +SKIP
     """
+    backends = _checked(backends)
+    if len(set(backends)) < 2:
+        raise ValueError(
+            "`backends` must name at least two, to be compared with each "
+            f"other. Received: {list(backends)}"
+        )
     return compare_many([case], backends, timeout)[0]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from keras import tree
 
 from keras_dl import backend
+from keras_dl.testing.case import Case
 from keras_dl.testing.measure import measure
 
 
@@ -26,7 +27,18 @@ def load_case(spec):
     else:
         sys.path.insert(0, "")
         module = importlib.import_module(where)
-    return getattr(module, name)()
+    if not callable(getattr(module, name, None)):
+        raise ValueError(
+            "`case` must name a function of its module that returns a Case. "
+            f"Received: {spec!r}, and {where!r} has no such function."
+        )
+    case = getattr(module, name)()
+    if not isinstance(case, Case):
+        raise TypeError(
+            "`case` must name a function that returns a keras_dl.testing.Case. "
+            f"Received: {spec!r}, which returns a {type(case).__name__}."
+        )
+    return case
 
 
 def _module_of_file(path):

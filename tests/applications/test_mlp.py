@@ -388,3 +388,24 @@ def test_adapt_needs_a_normalizer():
 def test_loss_of_probabilities_is_refused(task, loss):
     with pytest.raises(ValueError, match=r"`loss`.*from_logits=True"):
         make(task).compile(loss=loss)
+
+
+def test_labels_of_each_step():
+    """Accuracy and AUC of all steps, as of examples of their own."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4, 5, 3)).astype("float32")
+    y = (x[..., :2] + rng.normal(size=(4, 5, 2)) > 0).astype("int32")
+    model = MLP((4,), task="multilabel", num_outputs=2)
+    model.compile("sgd")
+    weights = np.array([1.0, 2.0, 0.0, 1.0])
+    found = model.evaluate(
+        x, y, sample_weight=weights, verbose=0, return_dict=True
+    )
+    flat = model.evaluate(
+        x.reshape(20, 3),
+        y.reshape(20, 2),
+        sample_weight=weights.repeat(5),
+        verbose=0,
+        return_dict=True,
+    )
+    assert found == pytest.approx(flat, rel=1e-5)

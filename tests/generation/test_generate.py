@@ -375,6 +375,7 @@ class TestText:
         ([4, SIZE], {}, "ids from 4 to 12"),
         ([-1], {}, "ids from 0 to 11 are allowed"),
         ([[4.5]], {}, "lists of integer ids"),
+        ([[4, [5]], [6]], {}, r"integer ids. Received: \[4, \[5\]\] among"),
         ([4], {"max_new_tokens": 0}, "`max_new_tokens` must be"),
         ([4], {"search": "best"}, "`search` must be one of"),
         ([4], {"search": 4}, "`search` must be a Greedy"),

@@ -202,3 +202,15 @@ def test_errors(metric_class, oracle):
         metric.update_state(np.zeros(4), np.zeros(4), np.ones(3))
     with pytest.raises(ValueError, match="`capacity`.*at least 2.*=1"):
         SpearmanCorrelation(1)
+
+
+@pytest.mark.parametrize("metric", [PearsonCorrelation, SpearmanCorrelation])
+def test_an_empty_batch_changes_nothing(metric):
+    empty = np.zeros((0,), "float32")
+    found = metric()
+    found.update_state(empty, empty)
+    assert np.isnan(float(found.result()))
+    found.update_state([1.0, 2.0, 3.0], [1.0, 3.0, 2.0])
+    before = float(found.result())
+    found.update_state(empty, empty)
+    assert float(found.result()) == before == pytest.approx(0.5)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas
 import pytest
 from keras import ops
 
@@ -272,3 +273,36 @@ def test_no_targets_at_all(classifier):
     for data in (IDS, Sequence(in_batches(IDS))):
         with pytest.raises(ValueError, match="TaskModel is trained on targets"):
             classifier.fit(data, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda y: y.tolist(),
+        lambda y: tuple(map(int, y)),
+        lambda y: pandas.Series(y).sample(frac=1, random_state=0).sort_index(),
+        lambda y: pandas.Series(y, dtype="category"),
+    ],
+    ids=["list", "tuple", "series", "category"],
+)
+def test_targets_of_other_forms(form, classifier):
+    expected = classifier.evaluate(IDS, LABELS, verbose=0)
+    assert classifier.evaluate(IDS, form(LABELS), verbose=0) == expected
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        list,
+        np.array,
+        lambda y: np.array(y, object),
+        lambda y: pandas.Series(y, dtype="category"),
+    ],
+    ids=["list", "array", "objects", "category"],
+)
+def test_targets_that_are_names(form):
+    model = MLP((2,), num_outputs=3)
+    model.compile("sgd")
+    names = form(list("abcabcab"))
+    with pytest.raises(ValueError, match="`y` .*give names their.*'a'"):
+        model.fit(np.ones((8, 2)), names, verbose=0)

@@ -9,6 +9,7 @@ from keras_dl.testing import (
     installed_backends,
 )
 from keras_dl.testing.report import difference, make_report
+from keras_dl.testing.worker import load_case
 
 
 def results(**changes):
@@ -64,6 +65,12 @@ def test_this_backend_is_installed():
 def test_errors():
     with pytest.raises(ValueError, match=r"`backends`.*'theano'"):
         compare_backends("module:case", backends="theano")
+    with pytest.raises(ValueError, match="at least two.*Received: .'torch'"):
+        compare_backends("module:case", backends="torch")
+    with pytest.raises(ValueError, match="'json' has no such function"):
+        load_case("json:nothing")
+    with pytest.raises(TypeError, match="Received: 'os:getcwd', which.*a str"):
+        load_case("os:getcwd")
     with pytest.raises(ValueError, match="module:function"):
         compare_backends("module")
     with pytest.raises(ValueError, match="top of its module"):

@@ -114,7 +114,8 @@ def test_with_no_term_it_is_keras_own_fit(kind):
         results.append((history, evaluated, listed, predicted))
         weights.append([array(weight) for weight in model.weights])
     for ours, theirs in zip(*weights, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+        # The last bits of compiled sums differ from program to program.
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=2e-6)
     for ours, theirs in zip(*results, strict=True):
         keras.tree.map_structure(
             lambda a, b: np.testing.assert_allclose(a, b, atol=2e-6),
