@@ -121,7 +121,8 @@ class ModelByTask(SupervisedModel):
         if self.task != "multiclass":
             check_finite("y", y, sample_weight)
         elif y.ndim == 1 or y.shape[-1] == 1:
-            check_classes("y", y, self.num_outputs, sample_weight)
+            # Of any weight: Keras' loss looks at all of them.
+            check_classes("y", y, self.num_outputs)
 
     def predictions(self, outputs):
         return keras.activations.get(_ACTIVATIONS[self.task])(outputs)

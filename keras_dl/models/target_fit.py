@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_dl.models.ranges import check_classes
 from keras_dl.models.target_kind import KINDS
 
 # What Keras' losses and metrics take: targets of which kinds, in which forms.
@@ -87,6 +88,11 @@ class TargetFit:
             if _known(_of_output(loss, name))[0] is not None
         }
         self._seen = set()
+        # Whether the loss of a model that says nothing takes class indices.
+        forms = _known(loss)[1] if kinds is None else None
+        self._indices = forms == (_INDICES,)
+        ignored = getattr(loss, "ignore_class", None)
+        self._ignored = () if ignored is None else (ignored,)
         for name, kind in self._kinds.items():
             if kind is not None or not isinstance(kinds, dict):
                 judges = [("loss", loss), *(("metrics", m) for m in metrics)]
@@ -131,11 +137,19 @@ class TargetFit:
             return weight
         return ops.reshape(weight, (-1, *[1] * (rank - 1)))
 
-    def check_arrays(self, y):
-        """Refuses arrays of probabilities, or of labels, that cannot be such.
+    def check_arrays(self, y, num_classes=None):
+        """Refuses arrays of targets that cannot be such.
 
         Where no loss or metric is known, anything may be a target.
+
+        Args:
+            y: The targets.
+            num_classes: Number of classes of a model that says nothing of its
+                targets, if it is known.
         """
+        if self._indices and isinstance(y, np.ndarray):
+            size = num_classes or np.iinfo("int32").max
+            check_classes("y", y, size, others=self._ignored)
         for name, judges in self._judges.items():
             one = y.get(name) if name and isinstance(y, dict) else y
             known = judges and self._kinds[name] is not None

@@ -356,7 +356,11 @@ class Trainer(SteppedModel):
     def _check_data(self, x, y=None, sample_weight=None):
         self.check_arrays(x, y, sample_weight)
         if y is not None:
-            self._target_fit.check_arrays(self.targets(y))
+            shape = getattr(self._task.model, "output_shape", None)
+            one = isinstance(shape, tuple) and isinstance(shape[-1], int)
+            self._target_fit.check_arrays(
+                self.targets(y), shape[-1] if one else None
+            )
 
     def _prepare(self):
         """What comes before any run over data."""
