@@ -13,6 +13,7 @@ from keras_dl.backend import keras_names
 from keras_dl.layers.recurrent.states import states_of
 from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.restored import RestoredModel
+from keras_dl.models.serialization import ConfiguredModel
 from keras_dl.training.engine.log_means import LogMeans
 from keras_dl.training.engine.step_checks import (
     batch_size,
@@ -51,7 +52,7 @@ class _Step(threading.local):
     runs = False
 
 
-class SteppedModel(RestoredModel, PartlyTrainedModel):
+class SteppedModel(RestoredModel, PartlyTrainedModel, ConfiguredModel):
     """A Keras model that trains and evaluates by plain stateful steps.
 
     It runs `training_step` and `evaluation_step` of its subclass as Keras'
@@ -191,8 +192,9 @@ class SteppedModel(RestoredModel, PartlyTrainedModel):
 
     def _count_as_built(self):
         parts = self._flatten_layers(include_self=False)
-        if self.trainable_variables and all(part.built for part in parts):
+        if self.weights and all(part.built for part in parts):
             self.built = True
+            self._change_as_saved()
 
     @property
     def variables(self):

@@ -459,13 +459,6 @@ class Trainer(SteppedModel):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        def deserialized(value):
-            if isinstance(value, list):
-                return [deserialized(part) for part in value]
-            if isinstance(value, dict) and "class_name" in value:
-                return keras.saving.deserialize_keras_object(
-                    value, custom_objects=custom_objects
-                )
-            return value
-
-        return cls(**{k: deserialized(value) for k, value in config.items()})
+        trainer = super().from_config(config, custom_objects)
+        trainer._count_as_built()
+        return trainer
