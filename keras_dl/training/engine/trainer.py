@@ -96,6 +96,9 @@ class Trainer(SteppedModel):
     asks_network = True
 
     def __init__(self, network=None, name=None, **kwargs):
+        if network is not None:
+            # Its inputs are the network's to cast: they may be ids.
+            kwargs["autocast"] = False
         super().__init__(name=name, **kwargs)
         if network is not None and not isinstance(network, keras.Layer):
             raise TypeError(
