@@ -459,9 +459,3 @@ class Trainer(SteppedModel):
         config = super().get_config()
         config["network"] = keras.saving.serialize_keras_object(self.network)
         return config
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        trainer = super().from_config(config, custom_objects)
-        trainer._count_as_built()
-        return trainer
