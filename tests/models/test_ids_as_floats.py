@@ -184,6 +184,7 @@ def test_models(policy, name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.compiled("mixed_bfloat16-learned")
 def test_positions(policy, name):
     layer = LAYERS[name]()
     x = RNG.normal(size=(2, 6, 4)).astype("float32")
