@@ -75,7 +75,8 @@ class TaskModel(WritingModel, SupervisedModel):
     """
 
     def __init__(self, encoder, heads, **kwargs):
-        super().__init__(**kwargs)
+        # Ids may come as floats, which half precision would round.
+        super().__init__(autocast=False, **kwargs)
         if not isinstance(encoder, Encoder):
             raise TypeError(
                 "`encoder` must be a keras_dl.models.Encoder, such as "

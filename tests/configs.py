@@ -15,8 +15,10 @@ def parameters(kind):
     for of in (kind, *kind.__bases__):
         if of not in (keras.Layer, keras.Model):
             found |= inspect.signature(of.__init__).parameters
-    # What a config says of quantized layers: applications/test_quantized.py.
-    for name in ("self", "args", "kwargs", "quantization", "replaced"):
+    # What a config says of layers: applications/test_quantized.py and
+    # models/test_replacement.py, test_frozen.py.
+    later = ("quantization", "replaced", "frozen")
+    for name in ("self", "args", "kwargs", *later):
         found.pop(name, None)
     return found
 

@@ -25,6 +25,10 @@ class TokenModel(SupervisedModel):
     reads_source = False
     pad_id = 0
 
+    def __init__(self, **kwargs):
+        # Ids may come as floats, which half precision would round.
+        super().__init__(autocast=False, **kwargs)
+
     def _remember(self, **arguments):
         self._arguments = arguments
         for name, value in arguments.items():

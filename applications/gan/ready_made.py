@@ -10,6 +10,7 @@ from keras_dl.applications.gan.point_networks import (
     mlp_discriminator,
     mlp_generator,
 )
+from keras_dl.models import ConfiguredModel
 
 
 class ReadyMade:
@@ -22,7 +23,7 @@ class ReadyMade:
     config_arguments = ()
 
     def get_config(self):
-        config = keras.Model.get_config(self)
+        config = ConfiguredModel.get_config(self)
         config.update(
             {name: getattr(self, name) for name in self.config_arguments}
         )

@@ -15,11 +15,12 @@ class Scope(keras.StatelessScope):
     Args:
         state_mapping: Pairs `(variable, tensor)`: what these variables read
             as inside the scope. Writes to them stay inside the scope.
+        own: Variables that read as ever, but writes to which stay inside too.
     """
 
-    def __init__(self, state_mapping=()):
+    def __init__(self, state_mapping=(), own=()):
         super().__init__(list(state_mapping), collect_losses=True)
-        self._substituted = set(self.state_mapping)
+        self._substituted = {*self.state_mapping, *map(id, own)}
         self._written = {}
 
     def __enter__(self):

@@ -1,4 +1,10 @@
-"""Gradients of PyTorch, which can be differentiated where somebody may."""
+"""Gradients of PyTorch, which can be differentiated where somebody may.
+
+A write to a Keras variable changes its tensor in place, which a gradient may
+need as it was: the state of a recurrent layer, a kernel that is normalized.
+So inside a differentiated function writes are kept in a `Scope`, as on JAX,
+and reach the variables when the gradients are there.
+"""
 
 import contextlib
 
@@ -7,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._pytree import tree_map_only
 
 from keras_dl.backend.nesting import differentiated
-from keras_dl.backend.scope import substituted
+from keras_dl.backend.scope import Scope, assign
 
 
 def value_and_gradients(fn, tensors):
@@ -19,8 +25,9 @@ def value_and_gradients(fn, tensors):
     """
     with taken_once_more() as nested:
         tensors = [fresh(tensor) for tensor in tensors]
-        value, aux = fn(tensors)
-        return _gradients(value, aux, tensors, nested)
+        with _writes_afterwards(Scope(), nested):
+            value, aux = fn(tensors)
+            return _gradients(value, aux, tensors, nested)
 
 
 def variable_gradients(fn, variables):
@@ -28,14 +35,26 @@ def variable_gradients(fn, variables):
     with taken_once_more() as nested:
         sources = [variable.value for variable in variables]
         if not nested and all(s.requires_grad for s in sources):
-            value, aux = fn()
+            scope = Scope(own=variables)
         else:
             # Fresh views, so that what an outer function computed from the
             # same variables is a constant here.
             sources = [fresh(source) for source in sources]
-            with substituted(zip(variables, sources, strict=True)):
-                value, aux = fn()
-        return _gradients(value, aux, sources, nested)
+            scope = Scope(zip(variables, sources, strict=True))
+        with _writes_afterwards(scope, nested):
+            value, aux = fn()
+            return _gradients(value, aux, sources, nested)
+
+
+@contextlib.contextmanager
+def _writes_afterwards(scope, nested):
+    """A scope that hands its writes on when all is computed, gradients too."""
+    with scope:
+        yield
+    writes = scope.writes()
+    if not nested:
+        writes = [(variable, value.detach()) for variable, value in writes]
+    assign(writes)
 
 
 @contextlib.contextmanager

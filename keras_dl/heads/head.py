@@ -51,7 +51,8 @@ class Head(keras.Layer):
     returns_logits = True
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+        # Positions may come as floats, which half precision would round.
+        super().__init__(autocast=False, **kwargs)
         self.supports_masking = True  # Each reads the mask in its own way.
         self._num_labels, self._label_names = 0, None
 

@@ -59,7 +59,8 @@ class Encoder(RestoredModel, ConfiguredModel):
     initializer_range = 0.02
 
     def __init__(self, **kwargs):
-        super().__init__(**kwargs)
+        # Ids may come as floats, which half precision would round.
+        super().__init__(autocast=False, **kwargs)
         # No class attribute: on PyTorch it would hide the layer.
         self.entity_stream = None
 

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_dl.models.frozen import freeze_as, frozen_in
+from keras_dl.models.paths import sublayers
 from keras_dl.models.placement import restore
 from keras_dl.models.quantized import quantization_of, quantize_as
 
@@ -16,7 +18,9 @@ class ConfiguredModel(keras.Model):
 
     - which layers are **quantized**, and how (Keras' own functional models
       have this in the configs of their layers);
-    - which layers were **replaced**: see `keras_dl.models.replace_layer`.
+    - which layers were **replaced**: see `keras_dl.models.replace_layer`;
+    - which layers are **frozen**, by `layer.trainable = False`, wherever they
+      stand.
 
     A model made from the config changes these as soon as it is built, and so
     before weights are loaded; until they are, its weights are new ones. It
@@ -38,6 +42,7 @@ class ConfiguredModel(keras.Model):
         quantization: What the config says of quantized layers:
             `{path: {"dtype": ..., "config": ...}}`.
         replaced: What it says of replaced ones: layers by path.
+        frozen: What it says of frozen ones: a list of paths.
         **kwargs: Arguments of `keras.Model`.
 
     Raises:
@@ -52,9 +57,11 @@ class ConfiguredModel(keras.Model):
     ['head']
     """
 
-    def __init__(self, *args, quantization=None, replaced=None, **kwargs):
+    def __init__(
+        self, *args, quantization=None, replaced=None, frozen=None, **kwargs
+    ):
         super().__init__(*args, **kwargs)
-        self._saved = _Saved(quantization, replaced)
+        self._saved = _Saved(quantization, replaced, frozen)
 
     @property
     def replaced(self):
@@ -83,6 +90,9 @@ class ConfiguredModel(keras.Model):
             quantize_as(self, saved.quantization)
             self._post_quantize(None)
             saved.quantization = None
+        if saved.frozen:
+            freeze_as(self, saved.frozen)
+            saved.frozen = None
 
     def get_config(self):
         config = super().get_config()
@@ -96,6 +106,9 @@ class ConfiguredModel(keras.Model):
                 path: keras.saving.serialize_keras_object(layer)
                 for path, layer in replaced.items()
             }
+        frozen = saved.frozen or frozen_in(self)
+        if frozen:
+            config["frozen"] = list(frozen)
         return config
 
     @classmethod
@@ -106,7 +119,20 @@ class ConfiguredModel(keras.Model):
             else _object(value, custom_objects)
             for name, value in config.items()
         }
-        return cls(**arguments)
+        model = cls(**arguments)
+        model._freeze_early()
+        return model
+
+    def _freeze_early(self):
+        """Freezes what is there before it is built, so that it can be thawed.
+
+        Layers that others are still to replace are not.
+        """
+        saved = self._saved
+        there = set(sublayers(self, by_place=True))
+        if saved.frozen and not saved.to_replace and there >= set(saved.frozen):
+            freeze_as(self, saved.frozen)
+            saved.frozen = None
 
     def compile_from_config(self, config):
         """Compiles as the model was compiled when it was saved."""
@@ -123,8 +149,8 @@ class ConfiguredModel(keras.Model):
 class _Saved:
     """What a config says, out of sight of Keras, which would track layers."""
 
-    def __init__(self, quantization, replaced):
-        self.quantization = quantization
+    def __init__(self, quantization, replaced, frozen):
+        self.quantization, self.frozen = quantization, frozen
         self.to_replace = dict(replaced or {})
         self.replaced = {}
 

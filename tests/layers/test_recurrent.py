@@ -431,6 +431,49 @@ def test_fast_recurrent_goes_into_models_and_wrappers():
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
+def trained(optimizer):
+    """A model of Keras after one epoch, and what it was trained on."""
+    inputs = keras.Input((STEPS, FEATURES))
+    x = keras.layers.LSTM(UNITS, name="read")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(x))
+    model.compile(optimizer, loss="mse")
+    data = X, normal(BATCH, 1, seed=1)
+    model.fit(*data, batch_size=1, shuffle=False, verbose=0)
+    return model, data
+
+
+@pytest.mark.compiled("adam")
+@pytest.mark.parametrize("kind", ["adam", "scaled", "schedule"])
+def test_fast_recurrent_trains_on(kind):
+    """The next steps are those of the original: moments, iterations, rate."""
+    optimizer = keras.optimizers.Adam(0.05)
+    if kind == "scaled":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    elif kind == "schedule":
+        rate = keras.optimizers.schedules.CosineDecay(0.1, 8)
+        optimizer = keras.optimizers.SGD(rate, momentum=0.9)
+    model, data = trained(optimizer)
+    if kind == "adam":
+        model.optimizer.learning_rate = 0.02
+    fast = fast_recurrent(model)
+    for one in (model, fast):
+        one.fit(*data, batch_size=1, shuffle=False, verbose=0)
+    assert int(numpy(fast.optimizer.iterations)[0]) == 2 * BATCH
+    for a, b in zip(fast.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_fast_recurrent_says_where_the_optimizer_begins_anew():
+    model, _ = trained("adam")
+    model.get_layer("read").trainable = False
+    with pytest.warns(UserWarning, match="begins anew.*12 variables.*6 var"):
+        fast = fast_recurrent(model)
+    assert int(numpy(fast.optimizer.iterations)[0]) == 0
+    # Frozen before it was compiled: all fits.
+    model.compile("adam", loss="mse")
+    assert len(fast_recurrent(model).trainable_variables) == 2
+
+
 def test_fast_recurrent_refuses_what_it_cannot_copy():
     class Own(keras.Model):
         pass

@@ -248,7 +248,8 @@ class EntityStream(keras.Layer):
         trainable=False,
         **kwargs,
     ):
-        super().__init__(trainable=trainable, **kwargs)
+        # Ids may come as floats, which half precision would round.
+        super().__init__(trainable=trainable, autocast=False, **kwargs)
         self.num_entities = check_integer("num_entities", num_entities, 1)
         self.dim = check_integer("dim", dim, 1)
         self.num_heads = check_integer("num_heads", num_heads, 1)

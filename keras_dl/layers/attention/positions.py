@@ -44,7 +44,8 @@ class SinusoidPositions(keras.Layer):
     """
 
     def __init__(self, max_wavelength=10000, layout="interleaved", **kwargs):
-        super().__init__(**kwargs)
+        # Positions may come as floats, which half precision would round.
+        super().__init__(autocast=False, **kwargs)
         self.max_wavelength = check_positive("max_wavelength", max_wavelength)
         self.layout = check_choice("layout", layout, ("interleaved", "halves"))
         self.supports_masking = True
@@ -74,7 +75,8 @@ class SinusoidPositions(keras.Layer):
             signal = ops.stack(waves, -1)
             shape = ops.shape(signal)
             signal = ops.reshape(signal, (*shape[:2], inputs.shape[-1]))
-        return inputs + ops.cast(signal, inputs.dtype)
+        dtype = self.compute_dtype
+        return ops.cast(inputs, dtype) + ops.cast(signal, dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -124,7 +126,8 @@ class LearnedPositions(keras.Layer):
     """
 
     def __init__(self, max_sequence_length, initializer="uniform", **kwargs):
-        super().__init__(**kwargs)
+        # Positions may come as floats, which half precision would round.
+        super().__init__(autocast=False, **kwargs)
         self.max_sequence_length = check_integer(
             "max_sequence_length", max_sequence_length, 1
         )
@@ -140,8 +143,11 @@ class LearnedPositions(keras.Layer):
         self.built = True
 
     def call(self, inputs, positions=None):
+        inputs = ops.cast(inputs, self.compute_dtype)
+        vectors = ops.cast(self.embeddings, self.compute_dtype)
         if positions is not None:
-            return inputs + ops.take(self.embeddings, positions, axis=0)
+            positions = ops.cast(positions, "int32")
+            return inputs + ops.take(vectors, positions, axis=0)
         length = inputs.shape[1]
         if length is not None and length > self.max_sequence_length:
             raise ValueError(
@@ -149,7 +155,7 @@ class LearnedPositions(keras.Layer):
                 f"max_sequence_length={self.max_sequence_length} steps are "
                 f"allowed. Received: inputs of shape {tuple(inputs.shape)}."
             )
-        return inputs + self.embeddings[: ops.shape(inputs)[1]]
+        return inputs + vectors[: ops.shape(inputs)[1]]
 
     def compute_output_shape(self, input_shape):
         return input_shape

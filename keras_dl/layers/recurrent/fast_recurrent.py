@@ -1,5 +1,7 @@
 """A Keras model with its recurrent layers replaced by fast ones."""
 
+import warnings
+
 import keras
 
 from keras_dl.layers.recurrent.gru import GRU
@@ -20,7 +22,10 @@ def fast_recurrent(model):
         model: A functional or sequential Keras model, built.
 
     Returns:
-        The copy, compiled as the model is.
+        The copy, compiled as the model is, with the state of its optimizer
+        (moments, iterations, learning rate), so that training goes on. Where
+        layers were frozen or thawed since that state began, it fits no more: a
+        warning says that the copy's begins anew.
 
     Raises:
         ValueError: If the model is subclassed, or not built.
@@ -47,7 +52,27 @@ def fast_recurrent(model):
         )
     copy = _clone(model)
     copy.set_weights(model.get_weights())
+    if model.compiled and model.optimizer is not None:
+        _carry(model.optimizer, copy.optimizer)
     return copy
+
+
+def _carry(optimizer, copy):
+    """Gives the copy of an optimizer the state of the original."""
+    if not optimizer.built:
+        return
+    state, new = optimizer.variables, copy.variables
+    if [v.shape for v in state] != [v.shape for v in new]:
+        warnings.warn(
+            "The optimizer of the copy begins anew: that of `model` has a "
+            f"state of {len(state)} variables, which does not fit the layers "
+            f"that are trainable now ({len(new)} variables).",
+            stacklevel=3,
+        )
+        return
+    for variable, value in zip(new, state, strict=True):
+        # By way of NumPy: on JAX both would hold, and give away, one array.
+        variable.assign(keras.ops.convert_to_numpy(value))
 
 
 def _is_functional(model):

@@ -5,10 +5,19 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.layers.masks import zero_masked
+from keras_dl.layers.recurrent.states import states_of
 
 
 class FusedSequence:
     """Runs the whole sequence in one kernel, where one fits the arguments."""
+
+    @property
+    def variables(self):
+        """All variables: of a stateful layer the states too, no weights.
+
+        Keras' own does not count them, and so loses them in steps on JAX.
+        """
+        return [*super().variables, *states_of(self)]
 
     def call(
         self,
@@ -28,6 +37,10 @@ class FusedSequence:
     def inner_loop(self, sequences, initial_state, mask, training=False):
         """What Keras' `RNN.call` runs: `(last output, outputs, states)`."""
         states = keras.tree.flatten(initial_state)
+        if self.stateful:
+            # On PyTorch the new state is written where the old one stands,
+            # which the gradient still needs.
+            states = [ops.copy(state) for state in states]
         mask = keras.tree.flatten(mask)[0] if mask is not None else None
         if mask is not None:
             mask = ops.cast(mask, "bool")

@@ -23,6 +23,9 @@ class GRU(FusedSequence, keras.layers.GRU):
     `(batch, time, units)` with `return_sequences`; with `return_state` the
     last state, `(batch, units)`, follows.
 
+    **Stateful.** As in `LSTM`: the state goes on from batch to batch in
+    training too, where Keras' own fails on PyTorch and loses it on JAX.
+
     **Masking.** A masked step changes nothing, whatever it holds; see `LSTM`.
 
     Args:

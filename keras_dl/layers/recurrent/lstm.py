@@ -44,6 +44,11 @@ class LSTM(FusedSequence, keras.layers.LSTM):
     in `keras.layers.Bidirectional`) the reversed sequence of right-padded rows
     begins with their padding, and so with nothing.
 
+    **Stateful.** With `stateful=True` the last state of a batch is the first of
+    the next, in training too: gradients end there (truncated backpropagation
+    through time). Keras' own layer loses the state on JAX, between steps of
+    `fit` and `predict`, and cannot be trained on PyTorch.
+
     Args:
         units: Size of the state and of the output.
         **kwargs: As `keras.layers.LSTM`. `use_cudnn`: `"auto"` as described;

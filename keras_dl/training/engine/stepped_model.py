@@ -10,9 +10,11 @@ from keras import ops
 
 from keras_dl import backend
 from keras_dl.backend import keras_names
+from keras_dl.layers.recurrent.states import states_of
 from keras_dl.models.class_weight import ClassWeightedModel
 from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.restored import RestoredModel
+from keras_dl.models.serialization import ConfiguredModel
 from keras_dl.training.engine.log_means import LogMeans
 from keras_dl.training.engine.step_checks import (
     batch_size,
@@ -51,7 +53,9 @@ class _Step(threading.local):
     runs = False
 
 
-class SteppedModel(RestoredModel, PartlyTrainedModel, ClassWeightedModel):
+class SteppedModel(
+    RestoredModel, PartlyTrainedModel, ClassWeightedModel, ConfiguredModel
+):
     """A Keras model that trains and evaluates by plain stateful steps.
 
     It runs `training_step` and `evaluation_step` of its subclass as Keras'
@@ -192,13 +196,31 @@ class SteppedModel(RestoredModel, PartlyTrainedModel, ClassWeightedModel):
 
     def _count_as_built(self):
         parts = self._flatten_layers(include_self=False)
-        if self.trainable_variables and all(part.built for part in parts):
+        if self.weights and all(part.built for part in parts):
             self.built = True
+            self._change_as_saved()
+
+    @property
+    def variables(self):
+        """All variables, the states of Keras' stateful layers too.
+
+        Keras does not count these, and so loses them in steps on JAX.
+        """
+        found = {id(v): v for v in super().variables}
+        for layer in self._flatten_layers(include_self=False):
+            found.update((id(state), state) for state in states_of(layer))
+        return list(found.values())
 
     def _seed_states(self):
         """The states of all seed generators, which Keras does not save."""
         weights = set(map(id, self.non_trainable_weights))
-        return [v for v in self.non_trainable_variables if id(v) not in weights]
+        return [
+            variable
+            for variable in self.non_trainable_variables
+            # What a stateful layer remembers of the last batch is no seed.
+            if id(variable) not in weights
+            and not keras.backend.is_float_dtype(variable.dtype)
+        ]
 
     def save_own_variables(self, store):
         """Saves the trainer's own variables and all seeds of its layers."""

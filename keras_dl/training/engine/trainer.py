@@ -101,6 +101,9 @@ class Trainer(SteppedModel):
     _target_fit = TargetFit(None)
 
     def __init__(self, network=None, name=None, **kwargs):
+        if network is not None:
+            # Its inputs are the network's to cast: they may be ids.
+            kwargs["autocast"] = False
         super().__init__(name=name, **kwargs)
         if network is not None and not isinstance(network, keras.Layer):
             raise TypeError(
@@ -473,16 +476,3 @@ class Trainer(SteppedModel):
         config = super().get_config()
         config["network"] = keras.saving.serialize_keras_object(self.network)
         return config
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        def deserialized(value):
-            if isinstance(value, list):
-                return [deserialized(part) for part in value]
-            if isinstance(value, dict) and "class_name" in value:
-                return keras.saving.deserialize_keras_object(
-                    value, custom_objects=custom_objects
-                )
-            return value
-
-        return cls(**{k: deserialized(value) for k, value in config.items()})
