@@ -79,7 +79,7 @@ class SteppedModel(RestoredModel, PartlyTrainedModel):
         """Wraps a step so that its logs become means over the epoch."""
 
         def logged(data):
-            data = normalize_data(data)
+            data = normalize_data(data, self.expects)
             if self.expects is not None:
                 check_structure(data, self.expects, type(self).__name__)
             self._compiled.minimized = []
