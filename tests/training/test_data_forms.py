@@ -13,7 +13,6 @@ from gans import (
     image_to_image,
     mad_gan,
     mode_regularized_gan,
-    perceptron,
     small_gan,
 )
 from keras import layers, ops

@@ -14,6 +14,7 @@ from keras_dl.models.partly_trained import PartlyTrainedModel
 from keras_dl.models.restored import RestoredModel
 from keras_dl.training.engine.log_means import LogMeans
 from keras_dl.training.engine.step_checks import (
+    arranged,
     batch_size,
     check_logs,
     check_structure,
@@ -74,6 +75,15 @@ class SteppedModel(RestoredModel, PartlyTrainedModel):
     def test_step(self, *args):
         step = self._logged(self.evaluation_step, self._evaluation_means)
         return backend.run_step(self, step, *args)
+
+    def predict_step(self, *args):
+        *state, data = args
+        return super().predict_step(*state, (self._inputs_of(data),))
+
+    def _inputs_of(self, data):
+        """What of a batch `predict` passes on: what `x` is, or holds alone."""
+        data = arranged(data, ("x", "y?", "sample_weight?"))
+        return data[0] if isinstance(data, tuple) else data
 
     def _logged(self, step, means):
         """Wraps a step so that its logs become means over the epoch."""

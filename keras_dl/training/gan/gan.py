@@ -11,6 +11,7 @@ from keras_dl.checks import check_integer
 from keras_dl.datasets.arrays import as_arrays
 from keras_dl.losses import adversarial
 from keras_dl.training.gan.network_inputs import (
+    as_conditions,
     check_condition_classes,
     check_conditions,
     check_tensor,
@@ -352,6 +353,8 @@ class GAN(PlayersTrainer):
             noise = self.sample_noise(counts.pop(), seed)
         inputs = noise if conditions is None else [noise, conditions]
         self.check_inputs(inputs)
+        if conditions is not None:
+            inputs = [noise, as_conditions(conditions, self.generator)]
         return predict_batched(self.generator, inputs, batch_size)
 
     def _latent_shape(self):

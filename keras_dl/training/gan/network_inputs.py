@@ -1,7 +1,8 @@
 """What networks of a game take, and data that do not fit them."""
 
 import keras
-from keras import tree
+import numpy as np
+from keras import ops, tree
 
 from keras_dl.models.ranges import check_ids
 
@@ -17,11 +18,13 @@ def check_tensor(name, tensor, expected, meaning=""):
     """
     found = _shape(tensor)
     wanted = tuple(expected.shape[1:])
+    if found is None and ops.is_tensor(tensor):
+        return  # TensorFlow may not know it yet.
     if found is None or not _fits(found[1:], wanted):
         received = f"shape {found}" if found else _described(tensor)
         raise ValueError(
-            f"`{name}` must be one tensor of shape {_written(wanted)}{meaning}. "
-            f"Received: {received}."
+            f"`{name}` must be one tensor of shape {_written(wanted)}"
+            f"{meaning}. Received: {received}."
         )
 
 
@@ -67,6 +70,19 @@ def check_condition_classes(conditions, networks):
             count = _classes(network, one)
             if count:
                 check_ids("conditions", condition, 0, count)
+
+
+def as_conditions(conditions, network):
+    """Arrays in the shapes and dtypes in which the network takes them."""
+    given = [
+        np.asarray(condition, one.dtype).reshape(-1, *one.shape[1:])
+        if _is_column(condition, one)
+        else np.asarray(condition, one.dtype)
+        for one, condition in zip(
+            network.inputs[1:], tree.flatten(conditions), strict=True
+        )
+    ]
+    return tree.pack_sequence_as(conditions, given)
 
 
 def _classes(network, tensor):

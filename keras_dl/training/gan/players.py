@@ -79,21 +79,16 @@ class PlayersTrainer(Trainer):
     def check_parts(self, *parts):
         """Refuses parts of the data that hold what cannot be."""
 
-    def predict_step(self, *args):
-        *state, data = args
-        inputs = self._inputs_of(data)
-        self.check_inputs(inputs)
-        return super().predict_step(*state, (inputs,))
-
     def check_predicted(self, x, y=None, sample_weight=None):
-        self.check_inputs(self._inputs_of((x, y, sample_weight)))
+        self._inputs_of((x, y, sample_weight))
 
     def _inputs_of(self, data):
         """What of a batch goes into the main network: as many as it takes."""
-        data, takes = arranged(data), len(self.network.inputs)
-        if not isinstance(data, tuple):
-            return data
-        return list(data[:takes]) if takes > 1 else data[0]
+        inputs, takes = arranged(data), len(self.network.inputs)
+        if isinstance(inputs, tuple):
+            inputs = list(inputs[:takes]) if takes > 1 else inputs[0]
+        self.check_inputs(inputs)
+        return inputs
 
     def check_inputs(self, inputs):
         """Refuses what the main network cannot take."""
