@@ -234,8 +234,10 @@ class SteppedModel(RestoredModel, PartlyTrainedModel):
         """As `keras.Model.load_weights`, but all or nothing.
 
         A file that does not fit, in a layer or in an optimizer, leaves the
-        trainer as it was.
+        trainer as it was. The state of optimizers is read where the file has
+        it and the trainer is compiled, whether it has trained yet or not.
         """
+        self._build_optimizer()
         variables = [*self.variables, *self._optimizer_state()]
         before = [np.array(ops.convert_to_numpy(v)) for v in variables]
         try:
@@ -244,6 +246,13 @@ class SteppedModel(RestoredModel, PartlyTrainedModel):
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             raise
+
+    def _build_optimizer(self):
+        """Makes its variables, where those that it updates are there."""
+        self._count_as_built()
+        optimizer = getattr(self, "optimizer", None)
+        if self.built and optimizer is not None and not optimizer.built:
+            optimizer.build(self.trainable_variables)
 
     def _optimizer_state(self):
         optimizer = getattr(self, "optimizer", None)

@@ -468,8 +468,7 @@ class Trainer(SteppedModel):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
+        self._build_optimizer()
 
     def get_config(self):
         config = super().get_config()
