@@ -230,6 +230,11 @@ class SteppedModel(RestoredModel, PartlyTrainedModel):
             for state, value in zip(states, np.array(saved), strict=True):
                 state.assign(value)
 
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """As `keras.Model.save_weights`."""
+        self._count_as_built()
+        super().save_weights(filepath, overwrite, **kwargs)
+
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """As `keras.Model.load_weights`, but all or nothing.
 
