@@ -15,7 +15,8 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
     Two generators of residual blocks, 11,378,179 parameters each with nine of
     them, and two discriminators of patches, 2,764,737 each; least squares.
 
-    **Data.** `(a, b)`, images of -1 to 1. A `batch_size` of 1 is usual.
+    **Data.** `(a, b)`, images of -1 to 1. A `batch_size` of 1 is usual. For
+    sets of different sizes there is `keras_dl.datasets.UnpairedBatches`.
 
     Args:
         image_shape: `(height, width, channels)` of both sets; sides are
@@ -37,9 +38,11 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
 
     Example:
 
-    >>> horses, zebras = np.random.uniform(-1, 1, (2, 2, 32, 32, 3))
+    >>> horses = np.random.uniform(-1, 1, (2, 32, 32, 3))
+    >>> zebras = np.random.uniform(-1, 1, (3, 32, 32, 3))
+    >>> pairs = keras_dl.datasets.UnpairedBatches(horses, zebras, batch_size=1)
     >>> gan = CycleGAN((32, 32, 3), blocks=1, base=4, patch_layers=1)
-    >>> history = gan.fit(horses, zebras, batch_size=1, verbose=0)
+    >>> history = gan.fit(pairs, verbose=0)
     >>> gan.translate(horses).shape
     (2, 32, 32, 3)
 

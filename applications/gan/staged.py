@@ -8,7 +8,6 @@ from keras_dl.applications.gan.ready_made import ReadyMade
 from keras_dl.checks import check_integer
 from keras_dl.training import GAN
 
-
 # The key of the stage, and its finished epochs, among the saved variables.
 _PROGRESS = "stage"
 

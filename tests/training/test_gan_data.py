@@ -7,7 +7,7 @@ from gans import POINTS, adam, cycle_gan, image_to_image, mad_gan, small_gan
 from keras import layers
 
 from keras_dl.applications import DCGAN, MRGAN, StackGAN
-from keras_dl.datasets import Batches
+from keras_dl.datasets import Batches, UnpairedBatches
 from keras_dl.training import GAN
 
 IMAGES = np.tanh(np.random.default_rng(0).normal(size=(8, 8, 8, 1)))
@@ -176,3 +176,34 @@ def test_a_player_that_is_frozen():
     ways.generator.trainable = ways.inverse_generator.trainable = False
     with pytest.raises(ValueError, match="'generators' of CycleConsistentGAN"):
         ways.fit(POINTS, POINTS, verbose=0)
+
+
+@pytest.mark.compiled
+def test_sets_of_different_sizes():
+    """As those that are to be had without pairs."""
+    few, many = POINTS[:5], POINTS
+    gan = cycle_gan()
+    message = "Received: 5 and 16. For sets .*UnpairedBatches"
+    for data in ((few, many), ((few, many),), ({"a": many[:5], "b": many},)):
+        with pytest.raises(ValueError, match=message):
+            gan.fit(*data, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        gan.fit(few, few, validation_data=(few, many), verbose=0)
+
+    def history(*spans):
+        keras.utils.set_random_seed(0)
+        gan = cycle_gan()
+        batches = UnpairedBatches(few, many, batch_size=4, seed=1)
+        losses = []
+        for start, stop in spans:
+            batches.epoch = start
+            losses += gan.fit(
+                batches,
+                initial_epoch=start,
+                epochs=stop,
+                shuffle=False,
+                verbose=0,
+            ).history["d_loss"]
+        return losses
+
+    assert history((0, 2), (2, 3)) == pytest.approx(history((0, 3)), rel=1e-5)

@@ -35,7 +35,8 @@ class CycleConsistentGAN(PlayersTrainer):
     generated ones, among them older ones from an `ImagePool`.
 
     **Data.** `(a, b)`: batches of both sets, of the same number. Nothing says
-    which image of one belongs to which of the other.
+    which image of one belongs to which of the other. For sets of different
+    sizes there is `keras_dl.datasets.UnpairedBatches`.
 
     **Logs.** `d_loss`, `g_loss` (all that G and F minimize), `cycle_loss` and
     `identity_loss` without their weights, `real_score` and `fake_score`.
