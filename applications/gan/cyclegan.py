@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl.applications.gan._parts import check_image_shape
 from keras_dl.applications.gan.patch_networks import patch_discriminator
 from keras_dl.applications.gan.ready_made import ReadyMade
 from keras_dl.applications.gan.translation_networks import resnet_generator
@@ -20,7 +21,7 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
 
     Args:
         image_shape: `(height, width, channels)` of both sets; sides are
-            multiples of 4.
+            multiples of 4, of at least 8.
         blocks: Residual blocks of a generator; 9 by default from 256 x 256 on,
             6 below.
         base: Channels of the first convolutions.
@@ -75,7 +76,8 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
         seed=None,
         **kwargs,
     ):
-        shape, dtype = tuple(image_shape), kwargs.get("dtype")
+        shape = check_image_shape("image_shape", image_shape, 4, 8)
+        dtype = kwargs.get("dtype")
         if blocks is None:
             blocks = 9 if min(shape[:2]) >= 256 else 6
         networks = {"normalization": normalization, "dtype": dtype}
