@@ -16,7 +16,7 @@ def check_tensor(name, tensor, expected, meaning=""):
         expected: The `keras.KerasTensor` that a network begins with.
         meaning: What to say of the expected shape.
     """
-    found = _shape(tensor)
+    found = _known_shape(tensor)
     wanted = tuple(expected.shape[1:])
     if found is None and ops.is_tensor(tensor):
         return  # TensorFlow may not know it yet.
@@ -44,7 +44,7 @@ def check_conditions(conditions, networks):
                 "`conditions` (labels, the second part of the data) must not "
                 f"be given: the {name} takes none. Make the GAN for them, with "
                 "`num_classes` or networks of two inputs. Received: conditions "
-                f"of shape {_shape(given[0])}."
+                f"of shape {_known_shape(given[0])}."
             )
         if len(given) != len(takes):
             raise ValueError(
@@ -97,7 +97,7 @@ def _classes(network, tensor):
     return None
 
 
-def _shape(tensor):
+def _known_shape(tensor):
     """The shape as a tuple, with `None` for what is not known; or `None`."""
     try:
         return tuple(tensor.shape)
@@ -107,7 +107,7 @@ def _shape(tensor):
 
 def _is_column(tensor, expected):
     """Whether it differs by an axis of 1 at the end, which Keras sees to."""
-    found, wanted = (_shape(x) or () for x in (tensor, expected))
+    found, wanted = (_known_shape(x) or () for x in (tensor, expected))
     return {found[1:], wanted[1:]} == {(), (1,)}
 
 
