@@ -1,8 +1,9 @@
 """Layers that the networks of GANs share, and how their weights begin."""
 
+import numbers
+
 import keras
 
-from keras_dl.checks import check_integer
 from keras_dl.layers import (
     BatchNormalization,
     Conv2D,
@@ -117,10 +118,32 @@ def check_image_shape(name, shape, multiple=1, minimum=1, dynamic=False):
     for side in shape[:2]:
         if side is None and dynamic:
             continue
-        if check_integer(name, side, minimum) % multiple:
+        if not _is_count(side, minimum) or side % multiple:
+            of = f"multiples of {multiple}, " if multiple > 1 else ""
             raise ValueError(
-                f"Height and width in `{name}` must be multiples of "
-                f"{multiple}. Received: {name}={shape}."
+                f"Height and width in `{name}` must be {of}integers of at "
+                f"least {max(minimum, multiple)}. Received: {name}={shape}."
             )
-    check_integer(name, shape[2], 1)
+    if not _is_count(shape[2], 1):
+        raise ValueError(
+            f"The channels in `{name}` must be an integer of at least 1. "
+            f"Received: {name}={shape}."
+        )
     return shape
+
+
+def check_shape(image_shape):
+    """Returns the shape of images or points, as a tuple, if it is one."""
+    several = isinstance(image_shape, (list, tuple))
+    shape = tuple(image_shape) if several else image_shape
+    if not several or len(shape) not in (1, 3) or not _is_count(shape[-1], 1):
+        raise ValueError(
+            "`image_shape` must be (height, width, channels), or (dim,) for "
+            f"points. Received: image_shape={shape!r}."
+        )
+    return shape
+
+
+def _is_count(value, minimum):
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return whole and value >= minimum

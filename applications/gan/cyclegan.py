@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl.applications.gan._parts import check_image_shape
 from keras_dl.applications.gan.patch_networks import patch_discriminator
 from keras_dl.applications.gan.ready_made import ReadyMade
 from keras_dl.applications.gan.translation_networks import resnet_generator
@@ -15,11 +16,12 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
     Two generators of residual blocks, 11,378,179 parameters each with nine of
     them, and two discriminators of patches, 2,764,737 each; least squares.
 
-    **Data.** `(a, b)`, images of -1 to 1. A `batch_size` of 1 is usual.
+    **Data.** `(a, b)`, images of -1 to 1. A `batch_size` of 1 is usual. For
+    sets of different sizes there is `keras_dl.datasets.UnpairedBatches`.
 
     Args:
         image_shape: `(height, width, channels)` of both sets; sides are
-            multiples of 4.
+            multiples of 4, of at least 8.
         blocks: Residual blocks of a generator; 9 by default from 256 x 256 on,
             6 below.
         base: Channels of the first convolutions.
@@ -37,9 +39,11 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
 
     Example:
 
-    >>> horses, zebras = np.random.uniform(-1, 1, (2, 2, 32, 32, 3))
+    >>> horses = np.random.uniform(-1, 1, (2, 32, 32, 3))
+    >>> zebras = np.random.uniform(-1, 1, (3, 32, 32, 3))
+    >>> pairs = keras_dl.datasets.UnpairedBatches(horses, zebras, batch_size=1)
     >>> gan = CycleGAN((32, 32, 3), blocks=1, base=4, patch_layers=1)
-    >>> history = gan.fit(horses, zebras, batch_size=1, verbose=0)
+    >>> history = gan.fit(pairs, verbose=0)
     >>> gan.translate(horses).shape
     (2, 32, 32, 3)
 
@@ -72,7 +76,8 @@ class CycleGAN(ReadyMade, CycleConsistentGAN):
         seed=None,
         **kwargs,
     ):
-        shape, dtype = tuple(image_shape), kwargs.get("dtype")
+        shape = check_image_shape("image_shape", image_shape, 4, 8)
+        dtype = kwargs.get("dtype")
         if blocks is None:
             blocks = 9 if min(shape[:2]) >= 256 else 6
         networks = {"normalization": normalization, "dtype": dtype}

@@ -1,5 +1,6 @@
 """What the GANs with DCGAN's networks share."""
 
+from keras_dl.applications.gan._parts import check_shape
 from keras_dl.applications.gan.ready_made import ReadyMade, two_networks
 from keras_dl.training import GAN
 
@@ -18,7 +19,7 @@ class GANOfImages(ReadyMade, GAN):
         critic_normalization="batch",
         **kwargs,
     ):
-        shape = tuple(image_shape)
+        shape = check_shape(image_shape)
         networks = two_networks(
             shape,
             num_classes,

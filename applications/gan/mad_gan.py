@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl.applications.gan._parts import check_shape
 from keras_dl.applications.gan.dcgan_networks import (
     dcgan_discriminator,
     dcgan_generator,
@@ -66,7 +67,8 @@ class MADGAN(ReadyMade, MultiGeneratorGAN):
         seed=None,
         **kwargs,
     ):
-        shape, dtype = tuple(image_shape), kwargs.get("dtype")
+        shape, dtype = check_shape(image_shape), kwargs.get("dtype")
+        check_integer("base", base, 1)
         count = check_integer("num_generators", num_generators, 2)
         if len(shape) == 1:
             units = (2 * base, 2 * base)

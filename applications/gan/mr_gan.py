@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl.applications.gan._parts import check_shape
 from keras_dl.applications.gan.dcgan_networks import (
     dcgan_discriminator,
     dcgan_generator,
@@ -11,6 +12,7 @@ from keras_dl.applications.gan.point_networks import (
     mlp_generator,
 )
 from keras_dl.applications.gan.ready_made import ReadyMade, with_outputs
+from keras_dl.checks import check_integer
 from keras_dl.training import ModeRegularizedGAN
 
 
@@ -66,7 +68,8 @@ class MRGAN(ReadyMade, ModeRegularizedGAN):
         seed=None,
         **kwargs,
     ):
-        shape, dtype = tuple(image_shape), kwargs.get("dtype")
+        shape, dtype = check_shape(image_shape), kwargs.get("dtype")
+        check_integer("base", base, 1)
         units = (2 * base, 2 * base)
 
         def judge(outputs, name):

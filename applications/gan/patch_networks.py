@@ -28,7 +28,7 @@ def patch_discriminator(
 
     Args:
         image_shape: `(height, width, channels)`, or `None` for a dynamic
-            height or width.
+            height or width; sides of more than `2 * 2 ** layers`.
         base: Number of channels of the first convolution.
         layers: Number of convolutions with stride 2.
         condition_shape: Shape of an image that is put beside the first, as in
@@ -69,6 +69,13 @@ def patch_discriminator(
         condition = keras.Input(beside, name="condition")
         inputs = [inputs, condition]
         x = keras.layers.Concatenate(dtype=parts.dtype)(inputs)
+    smallest = 2 * 2**layers + 1
+    if any(side is not None and side < smallest for side in shape[:2]):
+        raise ValueError(
+            f"Height and width in `image_shape` must be at least {smallest} "
+            f"for {layers} strided convolutions (`layers` or `patch_layers`). "
+            f"Received: image_shape={shape}."
+        )
     bias = normalization != "batch"
     for i in range(layers + 1):
         filters = base * min(2**i, 8)

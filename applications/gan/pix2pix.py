@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_dl.applications.gan._parts import check_image_shape
 from keras_dl.applications.gan.patch_networks import patch_discriminator
 from keras_dl.applications.gan.ready_made import ReadyMade
 from keras_dl.applications.gan.translation_networks import unet_generator
@@ -20,7 +21,7 @@ class Pix2Pix(ReadyMade, ImageToImageGAN):
 
     Args:
         image_shape: `(height, width, channels)` of x; sides are multiples of
-            `2 ** depth`.
+            `2 ** depth`, and so of 4.
         output_channels: Channels of y; as x by default.
         base: Channels of the first convolutions.
         depth: Convolutions of the U-Net on the way down; by default as many as
@@ -67,7 +68,8 @@ class Pix2Pix(ReadyMade, ImageToImageGAN):
         seed=None,
         **kwargs,
     ):
-        shape, dtype = tuple(image_shape), kwargs.get("dtype")
+        shape = check_image_shape("image_shape", image_shape, 4, 4)
+        dtype = kwargs.get("dtype")
         channels = shape[-1] if output_channels is None else output_channels
         if depth is None:
             depth = min(8, _halvings(*shape[:2]))

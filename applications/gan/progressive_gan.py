@@ -1,7 +1,7 @@
 """Progressive GAN: networks that grow while they are trained."""
 
 import keras
-from keras import layers, ops
+from keras import layers, ops, tree
 
 from keras_dl.applications.gan._parts import check_image_shape
 from keras_dl.applications.gan.staged import StagedGAN
@@ -31,9 +31,11 @@ class ProgressiveGAN(StagedGAN):
 
     **Data.** Images of -1 to 1 of the last size.
 
-    **Training.** `fit` trains every stage for `epochs`. The first half of the
-    images of a stage fade it in; for a dataset whose length is not known, give
-    `fade_images`.
+    **Training.** `fit` trains every stage for `epochs`, as one training. Killed
+    in any of them it goes on there: from a `.keras` file by `fit` with the same
+    `epochs`, or from a new GAN by `keras.callbacks.BackupAndRestore`. The first
+    half of the images of a stage fade it in; for a dataset whose length is not
+    known, give `fade_images`.
 
     Args:
         image_shape: `(side, side, channels)`, the side a power of 2, of at
@@ -126,12 +128,17 @@ class ProgressiveGAN(StagedGAN):
     def _begin(self, x, epochs):
         count = self.fade_images
         if count is None:
-            if not hasattr(x, "shape"):
+            images = tree.flatten(x)[0]
+            if hasattr(images, "shape"):
+                number = len(images)
+            elif hasattr(x, "num_examples"):  # `keras_dl.datasets.Batches`
+                number = x.num_examples
+            else:
                 raise ValueError(
                     "`fade_images` must say how many images fade in a stage, "
                     "where the data are no array."
                 )
-            count = max(len(x) * epochs / 2, 1)
+            count = max(number * epochs / 2, 1)
         self.fading.assign(float(count))
 
     def training_step(self, data):

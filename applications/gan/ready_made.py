@@ -10,6 +10,7 @@ from keras_dl.applications.gan.point_networks import (
     mlp_discriminator,
     mlp_generator,
 )
+from keras_dl.checks import check_integer
 from keras_dl.models import ConfiguredModel
 
 
@@ -35,6 +36,7 @@ def two_networks(
     shape, num_classes, latent_dim, base, dtype, critic_normalization="batch"
 ):
     """A generator and a discriminator, for images or for points."""
+    check_integer("base", base, 1)
     if len(shape) == 1:
         if num_classes is not None:
             raise ValueError(

@@ -2,13 +2,15 @@
 
 import keras
 
+from keras_dl.applications.gan._parts import check_image_shape
 from keras_dl.applications.gan.ready_made import ReadyMade
 from keras_dl.applications.gan.srgan_networks import (
+    check_scale,
     srgan_discriminator,
     srgan_generator,
 )
-from keras_dl.checks import check_integer
 from keras_dl.training import ImageToImageGAN
+from keras_dl.training.gan.network_inputs import check_tensor
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -24,7 +26,7 @@ class SRGAN(ReadyMade, ImageToImageGAN):
 
     Args:
         image_shape: `(height, width, channels)` of the large images in
-            training.
+            training; sides are multiples of `scale`.
         scale: 2, 4 or another power of 2.
         blocks: Residual blocks of the generator.
         base: Channels of its convolutions.
@@ -76,8 +78,9 @@ class SRGAN(ReadyMade, ImageToImageGAN):
         seed=None,
         **kwargs,
     ):
-        shape, dtype = tuple(image_shape), kwargs.get("dtype")
-        check_integer("scale", scale, 2)
+        check_scale(scale)
+        shape = check_image_shape("image_shape", image_shape, scale, scale)
+        dtype = kwargs.get("dtype")
         super().__init__(
             srgan_generator(
                 scale, blocks, base, shape[-1], residual, dtype=dtype
@@ -92,6 +95,12 @@ class SRGAN(ReadyMade, ImageToImageGAN):
         )
         self.image_shape, self.scale = shape, scale
         self.blocks, self.base, self.residual = blocks, base, residual
+
+    def check_batch(self, images, conditions):
+        super().check_batch(images, conditions)
+        height, width, channels = self.image_shape
+        sides = height // self.scale, width // self.scale
+        check_tensor("x", conditions, keras.Input((*sides, channels)))
 
     def default_optimizers(self):
         return {name: keras.optimizers.Adam(1e-4) for name in self.players}

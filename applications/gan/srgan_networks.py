@@ -46,11 +46,7 @@ def srgan_generator(
         Ledig et al., "Photo-realistic single image super-resolution using a
         generative adversarial network", 2017. Initial weights are Keras' own.
     """
-    check_integer("scale", scale, 2)
-    if scale & (scale - 1):
-        raise ValueError(
-            f"`scale` must be a power of 2. Received: scale={scale}."
-        )
+    check_scale(scale)
     check_integer("blocks", blocks, 0)
     check_integer("base", base, 1)
     check_integer("channels", channels, 1)
@@ -82,6 +78,15 @@ def srgan_generator(
     enlarged = _enlarged(parts, inputs, scale)
     x = keras.layers.Add(dtype=parts.exact)([enlarged, lacking])
     return keras.Model(inputs, x, name=name)
+
+
+def check_scale(scale):
+    """Returns `scale` if it is a power of 2."""
+    if check_integer("scale", scale, 2) & (scale - 1):
+        raise ValueError(
+            f"`scale` must be a power of 2. Received: scale={scale}."
+        )
+    return scale
 
 
 def _enlarged(parts, image, scale):

@@ -78,6 +78,7 @@ class StackGAN(StagedGAN):
     ):
         shape = check_image_shape("image_shape", image_shape, 32, 32)
         check_integer("description_dim", description_dim, 1)
+        check_integer("condition_dim", condition_dim, 1)
         if check_integer("base", base, 4) % 4:
             raise ValueError(
                 f"`base` must be a multiple of 4. Received: base={base}."

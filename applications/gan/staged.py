@@ -1,11 +1,15 @@
 """GANs that are trained stage by stage, each with larger images."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_dl.applications.gan.ready_made import ReadyMade
 from keras_dl.checks import check_integer
 from keras_dl.training import GAN
+
+# The key of the stage, and its finished epochs, among the saved variables.
+_PROGRESS = "stage"
 
 
 class StagedGAN(ReadyMade, GAN):
@@ -29,12 +33,12 @@ class StagedGAN(ReadyMade, GAN):
         self.generators = [generator for generator, _ in stages]
         self.discriminators = [discriminator for _, discriminator in stages]
         self.full_shape = tuple(stages[-1][0].output_shape[1:])
+        self.finished_epochs = 0  # Of the present stage.
         StagedGAN.enter(self, stage)
 
     def enter(self, stage):
         """Makes this stage, by its number, the one that is trained."""
-        last = len(self.generators) - 1
-        self.stage = check_integer("stage", stage, 0, last)
+        self.stage = check_integer("stage", stage, 0, self._last)
         self.generator = self.network = self.generators[stage]
         self.discriminator = self.discriminators[stage]
 
@@ -44,46 +48,111 @@ class StagedGAN(ReadyMade, GAN):
         Raises:
             ValueError: If this is the last stage.
         """
-        count = len(self.generators)
-        if self.stage == count - 1:
-            raise ValueError(f"Stage {self.stage} is the last one of {count}.")
-        self.enter(self.stage + 1)
+        if self.stage == self._last:
+            raise ValueError(
+                f"Stage {self.stage} is the last one of {self._last + 1}."
+            )
+        self._go_to(self.stage + 1)
+
+    def _go_to(self, stage):
+        self.enter(stage)
+        self.finished_epochs = 0
         if self.compiled:
             old = {name: self.optimizer[name] for name in self.players}
             self.compile(
-                {n: type(o).from_config(o.get_config()) for n, o in old.items()}
+                {
+                    n: type(o).from_config(o.get_config())
+                    for n, o in old.items()
+                },
+                run_eagerly=self.run_eagerly,
+                steps_per_execution=self.steps_per_execution,
+                jit_compile=self._compiled.jit_compile,
+                auto_scale_loss=False,  # They are scaled, where they shall be.
             )
+            self._build_optimizer()
 
-    def fit(self, x=None, y=None, *, epochs=1, initial_epoch=0, **kwargs):
-        """Trains the present stage and all that follow.
+    @property
+    def _last(self):
+        return len(self.generators) - 1
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        *,
+        epochs=1,
+        initial_epoch=0,
+        callbacks=None,
+        **kwargs,
+    ):
+        """Trains the present stage and all that follow: one training.
+
+        Callbacks see it begin and end once, and its epochs counted through;
+        what stops it stops it for good. One that was interrupted goes on in
+        its stage, for as many epochs as the stage has left: from a file, such
+        as that of `keras.callbacks.BackupAndRestore`, by itself.
 
         Args:
             x, y, kwargs: As in `keras.Model.fit`.
             epochs: Number of epochs of each stage.
-            initial_epoch: Number of the first, for callbacks and logs; the
-                stages count on.
+            initial_epoch: Number of the first, for callbacks and logs.
+            callbacks: As in `keras.Model.fit`.
 
         Returns:
             A `keras.callbacks.History` of all of them.
         """
-        history = None
-        while True:
-            self._begin(x, epochs)
-            new = super().fit(
-                x,
-                y,
-                epochs=initial_epoch + epochs,
-                initial_epoch=initial_epoch,
-                **kwargs,
-            )
-            history = joined(history, new)
-            if self.stage == len(self.generators) - 1:
-                return history
-            initial_epoch += epochs
-            self.advance()
+        check_integer("epochs", epochs, 0)
+        later = self._last - self.stage
+        if not later and self.finished_epochs >= epochs:
+            self.finished_epochs = 0  # It has been trained; now once more.
+        left = max(epochs - self.finished_epochs, 0) + later * epochs
+        self._begin(x, epochs)
+        history = super().fit(
+            x,
+            y,
+            epochs=initial_epoch + left,
+            initial_epoch=initial_epoch,
+            callbacks=[_Stages(epochs), *_as_list(callbacks)],
+            **kwargs,
+        )
+        if self.stage == self._last:
+            self.finished_epochs = 0
+        return history
 
     def _begin(self, x, epochs):
-        """Called before each stage is trained."""
+        """Called before the stages are trained."""
+
+    def save_own_variables(self, store):
+        super().save_own_variables(store)
+        store[_PROGRESS] = np.array([self.stage, self.finished_epochs])
+
+    def load_own_variables(self, store):
+        own = {name: store[name] for name in store.keys()}  # noqa: SIM118
+        progress = own.pop(_PROGRESS, None)
+        if progress is not None:
+            stage, finished = map(int, np.array(progress))
+            if stage != self.stage:
+                self._go_to(stage)
+            self.finished_epochs = finished
+        super().load_own_variables(own)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """As `Trainer.load_weights`; it enters the stage of the file."""
+        before = self.stage, self.finished_epochs
+        optimizer = getattr(self, "optimizer", None)
+        try:
+            super().load_weights(filepath, skip_mismatch, **kwargs)
+        except Exception:
+            values = [ops.convert_to_numpy(v) for v in self.weights]
+            weights = self.weights
+            if self.stage != before[0]:
+                self.enter(before[0])
+                self.optimizer = optimizer
+                self.train_function = self.test_function = None
+            for variable, value in zip(weights, values, strict=True):
+                variable.assign(value)
+            self.finished_epochs = before[1]
+            raise
 
     def unpacked(self, data):
         images, conditions = super().unpacked(data)
@@ -125,16 +194,35 @@ class StagedGAN(ReadyMade, GAN):
         return {**super().get_config(), "stage": self.stage}
 
 
-def joined(first, second):
-    """One history of two, the second of which went on after the first."""
-    if first is None:
-        return second
-    second.epoch = first.epoch + second.epoch
-    second.history = {
-        name: first.history[name] + values
-        for name, values in second.history.items()
-    }
-    return second
+class _Stages(keras.callbacks.Callback):
+    """Counts the epochs of stages, and goes on to the next one.
+
+    Args:
+        epochs: Number of epochs of each stage.
+    """
+
+    def __init__(self, epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        gan = self.model
+        if gan.finished_epochs >= self.epochs and gan.stage < gan._last:
+            gan.advance()
+        # That of another stage is another program.
+        gan.make_train_function()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.finished_epochs += 1
+
+
+def _as_list(callbacks):
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        return callbacks.callbacks
+    several = isinstance(callbacks, (tuple, list))
+    return list(callbacks) if several else [callbacks]
 
 
 def repeated(vector, shape, dtype):

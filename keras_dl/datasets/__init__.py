@@ -9,6 +9,7 @@ from keras_dl.datasets.mixtures import (
 )
 from keras_dl.datasets.multi_task_batches import MultiTaskBatches
 from keras_dl.datasets.splits import Info, Split, Splits
+from keras_dl.datasets.unpaired_batches import UnpairedBatches
 
 __all__ = [
     "Batches",
@@ -17,6 +18,7 @@ __all__ = [
     "MultiTaskBatches",
     "Split",
     "Splits",
+    "UnpairedBatches",
     "grid_of_gaussians",
     "load",
     "names",

@@ -26,7 +26,7 @@ def as_arrays(name, data):
             key: as_arrays(f"{name}[{key!r}]", part)
             for key, part in data.items()
         }
-    if isinstance(data, (tuple, list)) and any(map(_is_array, data)):
+    if isinstance(data, (tuple, list)) and any(map(_has_rows, data)):
         parts = (as_arrays(f"{name}[{i}]", part) for i, part in enumerate(data))
         return type(data)(parts) if type(data) is list else tuple(parts)
     if isinstance(data, (tuple, list)):
@@ -70,6 +70,11 @@ def check_aligned(**parts):
 
 def _is_array(data):
     return hasattr(data, "shape") or hasattr(data, "__array__")
+
+
+def _has_rows(data):
+    """Whether it is an array of several: not a number of a NumPy dtype."""
+    return _is_array(data) and getattr(data, "shape", None) != ()
 
 
 def _array_of_rows(name, rows):

@@ -109,7 +109,7 @@ class Batches(keras.utils.PyDataset):
         if self._order is not None:
             chosen = self._order[chosen]
         batch = (self.x,) if self.y is None else (self.x, self.y)
-        return keras.tree.map_structure(lambda a: _as_input(a[chosen]), batch)
+        return keras.tree.map_structure(lambda a: as_input(a[chosen]), batch)
 
     def on_epoch_end(self):
         """Goes on to the order of the next epoch."""
@@ -122,5 +122,5 @@ class Batches(keras.utils.PyDataset):
         return generator.permutation(self.num_examples)
 
 
-def _as_input(array):
+def as_input(array):
     return array.astype("float32") if array.dtype == "uint8" else array

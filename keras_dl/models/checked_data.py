@@ -39,7 +39,8 @@ def run_checked(check, run, *args, **kwargs):
     if "y" in parts:
         parts["y"] = _as_targets(parts["y"])
     x, rest = parts.get("x"), [parts.get("y"), parts.get("sample_weight")]
-    _check_weights(parts)
+    if not run.__name__.endswith("_on_batch"):
+        _check_weights(parts)
     if not any(x is known for known in _known()):
         parts["x"] = look.data(x, *rest)
         if parts.get("validation_data") is not None:
@@ -128,7 +129,9 @@ class _Look:
     def _watched(self, batches):
         for number, batch in enumerate(batches):
             self._at_batch(batch, number)
-            yield batch
+            # Keras takes nothing but tuples of generators.
+            batch = _without_lists(batch)
+            yield batch if isinstance(batch, tuple) else (batch,)
 
     def _at_batch(self, batch, number=None):
         if isinstance(batch, (tuple, list)) and len(batch) > 3:
@@ -168,13 +171,20 @@ class _WatchedDataset(keras.utils.PyDataset):
     def __getitem__(self, index):
         batch = self._dataset[index]
         self._look(batch, index)
-        return batch
+        return _without_lists(batch)
 
     def on_epoch_begin(self):
         self._dataset.on_epoch_begin()
 
     def on_epoch_end(self):
         self._dataset.on_epoch_end()
+
+
+def _without_lists(batch):
+    """With tuples in their place: TensorFlow reads no lists of tensors."""
+    if isinstance(batch, (tuple, list)):
+        return tuple(_without_lists(part) for part in batch)
+    return batch
 
 
 def _as_array(leaf):

@@ -548,7 +548,7 @@ def test_points():
         (lambda: dcgan_generator((30, 32, 1)), "multiples of 4"),
         (
             lambda: dcgan_generator((4, 4, 1)),
-            "`image_shape` must be an int",
+            "`image_shape` must be multiples of 4, int",
         ),
         (lambda: dcgan_generator((32, 32)), "`image_shape` must be .height"),
         (lambda: dcgan_generator(32), "`image_shape` must be .height"),

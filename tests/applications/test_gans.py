@@ -255,9 +255,57 @@ def test_depth_of_the_translator_follows_from_the_side(side):
     assert gan.depth == {8: 3, 16: 4, 24: 3}[side]
 
 
+SIZES = [
+    (lambda: Pix2Pix((33, 33, 3)), "multiples of 4.*(33, 33, 3)"),
+    (lambda: Pix2Pix((34, 34, 3)), "multiples of 4.*(34, 34, 3)"),
+    (lambda: Pix2Pix((36, 36, 3), depth=3), "multiples of 8"),
+    (lambda: Pix2Pix((8, 8, 3)), "at least 17 for 3 .*`patch_layers`"),
+    (
+        lambda: Pix2Pix(32),
+        "(height, width, channels). Received: .*=32",
+    ),
+    (lambda: SRGAN((50, 50, 3)), "multiples of 4.*(50, 50, 3)"),
+    (lambda: SRGAN((48, 31, 3), scale=2), "multiples of 2"),
+    (lambda: SRGAN((48, 32, 0)), "channels in `image_shape`"),
+    (lambda: CycleGAN((30, 30, 3)), "multiples of 4.*(30, 30, 3)"),
+    (lambda: CycleGAN((8, 8, 3)), "at least 17 for 3"),
+    (lambda: CycleGAN((None, None, 3)), "multiples of 4"),
+    (lambda: DCGAN(28), "or (dim,) for points. Received: image_shape=28"),
+    (lambda: DCGAN((28, 28)), "(height, width, channels)"),
+    (lambda: DCGAN((28.0, 28, 1)), "integers of at least 8"),
+    (lambda: MADGAN((0,)), "(dim,)"),
+    (lambda: MRGAN(None), "image_shape=None"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), SIZES)
+def test_sizes_that_cannot_be(make, message):
+    message = message.replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(ValueError, match=message) as error:
+        make()
+    assert "image_shape" in str(error.value)
+
+
+def test_the_smallest_patches():
+    """17 pixels and three strided convolutions give one logit of a patch."""
+    networks = keras_dl.applications.gan
+    patches = networks.patch_discriminator((17, 17, 1), base=1)
+    assert patches.output_shape == (None, 1, 1, 1)
+
+
+def test_small_images_of_another_size():
+    gan = compiled(SRGAN)
+    with pytest.raises(ValueError, match=r"`x` must be.*\(batch, 4, 4, 3\)"):
+        gan.fit(images(side=8, channels=3), PAIR[0], verbose=0)
+    with pytest.raises(ValueError, match=r"`y` must be.*\(batch, 8, 8, 3\)"):
+        gan.fit(PAIR[0], images(side=16, channels=3), verbose=0)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="`num_classes` is for images"):
         DCGAN((2,), num_classes=3)
+    with pytest.raises(ValueError, match="`base`"):
+        DCGAN((2,), base=0)
     with pytest.raises(ValueError, match="`image_shape`"):
         DCGAN((10, 10, 3))
     with pytest.raises(ValueError, match="`num_generators`"):

@@ -1,5 +1,7 @@
 """GANs that are trained stage by stage: what grows, what stays."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from keras import ops
 from sequences import normal, numpy
 
 from keras_dl.applications import ProgressiveGAN, StackGAN
+from keras_dl.datasets import Batches
 from keras_dl.layers import ConditioningAugmentation, FadeIn
 from keras_dl.testing import check_layer
 
@@ -153,6 +156,163 @@ def test_a_dataset_without_a_length_needs_a_number():
     gan = progressive()
     with pytest.raises(ValueError, match="`fade_images` must say"):
         gan.fit(iter([images()]), verbose=0)
+
+
+# One training.
+
+
+class Kill(keras.callbacks.Callback):
+    """Raises an error in the middle of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.when, self.begun = epoch, []
+
+    def on_train_begin(self, logs=None):
+        self.begun.append("train")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.begun.append(epoch)
+
+    def on_train_end(self, logs=None):
+        self.begun.append("end")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.begun[-1] == self.when:
+            raise InterruptedError
+
+
+def trained(gan, data, *callbacks, **kwargs):
+    keras.utils.set_random_seed(3)
+    rest = {"batch_size": 4, "shuffle": False, "verbose": 0, **kwargs}
+    return gan.fit(*data, epochs=2, callbacks=list(callbacks), **rest)
+
+
+STAGED = {
+    "progressive": (
+        lambda: progressive(image_shape=(8, 8, 1)),
+        (images(side=8),),
+    ),
+    "stacked": (stacked, (images(side=32), TEXTS)),
+}
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Histories and weights of trainings that nothing interrupts."""
+
+    @functools.cache
+    def of(name):
+        make, data = STAGED[name]
+        gan = make()
+        history = trained(gan, data)
+        return history, numpy(gan.variables)
+
+    return of
+
+
+@pytest.mark.parametrize("killed", range(4))
+@pytest.mark.parametrize("name", STAGED)
+@pytest.mark.compiled("progressive-3")
+def test_goes_on_after_it_was_killed(name, killed, whole, tmp_path):
+    """In any epoch, into a model that begins with the first stage."""
+    make, data = STAGED[name]
+    expected, weights = whole(name)
+
+    def backup():
+        return keras.callbacks.BackupAndRestore(tmp_path / "backup")
+
+    with pytest.raises(InterruptedError):
+        trained(make(), data, backup(), Kill(killed))
+    gan = make()
+    log = tmp_path / "log.csv"
+    history = trained(gan, data, backup(), keras.callbacks.CSVLogger(log))
+    assert history.epoch == expected.epoch[killed:]
+    for key, values in expected.history.items():
+        found = history.history[key]
+        assert found == pytest.approx(values[killed:], rel=1e-4, abs=1e-5), key
+    for one, other in zip(numpy(gan.variables), weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    lines = log.read_text().splitlines()[1:]
+    assert [int(line.split(",")[0]) for line in lines] == history.epoch
+
+
+def test_callbacks_see_one_training(tmp_path):
+    make, data = STAGED["progressive"]
+    gan, watch = make(), Kill(None)
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    history = trained(gan, data, watch, log)
+    assert watch.begun == ["train", 0, 1, 2, 3, "end"]
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 5
+    assert history is gan.history and history.epoch == [0, 1, 2, 3]
+    # The last stage is trained for as long once more, and then again.
+    assert trained(gan, data, initial_epoch=4).epoch == [4, 5]
+    assert trained(gan, data).epoch == [0, 1]
+
+
+def test_what_stops_it_stops_it_for_good():
+    make, data = STAGED["progressive"]
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = True
+
+    gan = make()
+    assert trained(gan, data, Stop()).epoch == [0]
+    assert gan.stage == 0
+    # One epoch of this stage is left, and the two of the next.
+    assert trained(gan, data, initial_epoch=1).epoch == [1, 2, 3]
+    assert gan.stage == 1
+
+
+def test_a_file_of_the_middle_of_a_stage_goes_on(whole, tmp_path):
+    make, data = STAGED["progressive"]
+    path = tmp_path / "{epoch}.keras"
+    gan = make()
+    trained(gan, data, keras.callbacks.ModelCheckpoint(path))
+    expected, _ = whole("progressive")
+    for done in (1, 2, 3):
+        copy = keras.models.load_model(tmp_path / f"{done}.keras")
+        history = trained(copy, data, initial_epoch=done)
+        assert history.epoch == expected.epoch[done:]
+        for key, values in expected.history.items():
+            assert history.history[key] == pytest.approx(
+                values[done:], rel=1e-4, abs=1e-5
+            ), key
+
+
+def test_optimizers_of_the_next_stage_are_compiled_as_before():
+    gan = progressive(image_shape=(8, 8, 1))
+    gan.compile(run_eagerly=True, jit_compile=False)
+    gan.optimizer["generator"].learning_rate = 0.25
+    gan.advance()
+    assert gan.run_eagerly and not gan.jit_compile
+    assert float(gan.optimizer["generator"].learning_rate) == 0.25
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")
+def test_a_file_that_does_not_fit_leaves_the_stage(tmp_path):
+    path = tmp_path / "gan.weights.h5"
+    other = progressive(image_shape=(8, 8, 1), max_filters=3)
+    other.compile()
+    other.advance()
+    other.save_weights(path)
+    gan = progressive(image_shape=(8, 8, 1))
+    gan.compile()
+    before, optimizer = gan.get_weights(), gan.optimizer
+    with pytest.raises(ValueError, match="could not be loaded"):
+        gan.load_weights(path)
+    assert (gan.stage, gan.finished_epochs) == (0, 0)
+    assert gan.optimizer is optimizer
+    for old, new in zip(before, gan.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    gan.fit(images(side=8), verbose=0)
+
+
+def test_a_dataset_of_ours_says_how_many_images_there_are():
+    gan = progressive(image_shape=(8, 8, 1))
+    gan.fit(Batches(images(side=8), batch_size=4), verbose=0)
+    assert float(numpy(gan.fading)[0]) == 4.0
 
 
 # A sketch, and then the image.

@@ -121,7 +121,9 @@ class NamedOptimizers(keras.optimizers.Optimizer):
         names = list(store.keys())
         saved = {name: int(np.array(store[name])) for name in names}
         here = {n: len(o.variables) for n, o in self._by_name.items()}
-        if saved != here:
+        # Without any, it is a file of a trainer that was not compiled: each
+        # optimizer warns that it begins anew.
+        if saved and saved != here:
             raise ValueError(
                 "The saved optimizers (name: number of variables) do not fit "
                 f"these. Saved: {saved}. Here: {here}"

@@ -17,6 +17,7 @@ from keras_dl.models.restored import RestoredModel
 from keras_dl.models.serialization import ConfiguredModel
 from keras_dl.training.engine.log_means import LogMeans
 from keras_dl.training.engine.step_checks import (
+    arranged,
     batch_size,
     check_logs,
     check_structure,
@@ -81,11 +82,20 @@ class SteppedModel(
         step = self._logged(self.evaluation_step, self._evaluation_means)
         return backend.run_step(self, step, *args)
 
+    def predict_step(self, *args):
+        *state, data = args
+        return super().predict_step(*state, (self._inputs_of(data),))
+
+    def _inputs_of(self, data):
+        """What of a batch `predict` passes on: what `x` is, or holds alone."""
+        data = arranged(data, ("x", "y?", "sample_weight?"))
+        return data[0] if isinstance(data, tuple) else data
+
     def _logged(self, step, means):
         """Wraps a step so that its logs become means over the epoch."""
 
         def logged(data):
-            data = normalize_data(data)
+            data = normalize_data(data, self.expects)
             if self.expects is not None:
                 check_structure(data, self.expects, type(self).__name__)
             self._compiled.minimized = []
@@ -244,12 +254,19 @@ class SteppedModel(
             for state, value in zip(states, np.array(saved), strict=True):
                 state.assign(value)
 
+    def save_weights(self, filepath, overwrite=True, **kwargs):
+        """As `keras.Model.save_weights`."""
+        self._count_as_built()
+        super().save_weights(filepath, overwrite, **kwargs)
+
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
         """As `keras.Model.load_weights`, but all or nothing.
 
         A file that does not fit, in a layer or in an optimizer, leaves the
-        trainer as it was.
+        trainer as it was. The state of optimizers is read where the file has
+        it and the trainer is compiled, whether it has trained yet or not.
         """
+        self._build_optimizer()
         variables = [*self.variables, *self._optimizer_state()]
         before = [np.array(ops.convert_to_numpy(v)) for v in variables]
         try:
@@ -258,6 +275,13 @@ class SteppedModel(
             for variable, value in zip(variables, before, strict=True):
                 variable.assign(value)
             raise
+
+    def _build_optimizer(self):
+        """Makes its variables, where those that it updates are there."""
+        self._count_as_built()
+        optimizer = getattr(self, "optimizer", None)
+        if self.built and optimizer is not None and not optimizer.built:
+            optimizer.build(self.trainable_variables)
 
     def _optimizer_state(self):
         optimizer = getattr(self, "optimizer", None)

@@ -26,9 +26,12 @@ class Trainer(SteppedModel):
     weighted by batch size; a value under the name of one of the model's
     metrics is taken to be that metric's result and logged as it is.
 
-    Masks and sample weights: `data` is what Keras' data adapters make of the
-    arguments of `fit`: `x`, `(x, y)` or `(x, y, sample_weight)`, or whatever a
-    dataset yields. Masks travel with the tensors as in any Keras model.
+    Masks and sample weights: `data` is `x`, or a tuple of the parts `(x, y)` or
+    `(x, y, sample_weight)` of the arguments of `fit`, or of what a dataset, a
+    loader or a generator yields, lists included. `fit((a, b))` and
+    `fit({"a": a, "b": b})`, of names that `expects` has, are `fit(a, b)`; with
+    `expects = ("x", "y?")` and the like they are the inputs of a network, and
+    `data` is `(x,)`. Masks travel with the tensors as in any Keras model.
 
     Precision: under `mixed_float16` each optimizer is wrapped in a
     `keras.optimizers.LossScaleOptimizer` of its own; `minimize` scales the
@@ -322,7 +325,7 @@ class Trainer(SteppedModel):
     def _check_targets(self, x, y):
         if y is None and self.loss is not None:
             kind = type(self).__name__
-            check_structure(x, ("x", "y", "sample_weight?"), kind)
+            check_structure((x,), ("x", "y", "sample_weight?"), kind)
 
     def fit(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.fit`, with the network's check of the data.
@@ -335,26 +338,42 @@ class Trainer(SteppedModel):
         """As `keras.Model.evaluate`, with the network's check of the data."""
         return self._checked(super().evaluate, x, y, *args, **kwargs)
 
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.train_on_batch`, with a check of the data."""
+        return self._checked(super().train_on_batch, x, y, *args, **kwargs)
+
+    def test_on_batch(self, x, y=None, *args, **kwargs):
+        """As `keras.Model.test_on_batch`, with a check of the data."""
+        return self._checked(super().test_on_batch, x, y, *args, **kwargs)
+
     def predict(self, x, *args, **kwargs):
         """Predictions: what the network's task makes of its outputs."""
         return self._as_predictions(self.predict_logits(x, *args, **kwargs))
 
     def predict_logits(self, x, *args, **kwargs):
         """As `predict`, but what a call returns."""
-        return self._checked(super().predict, x, *args, **kwargs)
+        return self._checked(
+            super().predict, x, *args, check=self.check_predicted, **kwargs
+        )
 
     def predict_on_batch(self, x):
         """Predictions for a single batch; see `predict`."""
-        outputs = self._checked(super().predict_on_batch, x)
+        outputs = self._checked(
+            super().predict_on_batch, x, check=self.check_predicted
+        )
         return self._as_predictions(outputs)
 
     def check_arrays(self, x, y=None, sample_weight=None):
         """Refuses arrays that hold what cannot be: as the network does."""
         self._task.check_arrays(x, y, sample_weight)
 
-    def _checked(self, run, *args, **kwargs):
+    def check_predicted(self, x, y=None, sample_weight=None):
+        """Refuses what `predict` cannot take; by default as `check_arrays`."""
+        self.check_arrays(x)
+
+    def _checked(self, run, *args, check=None, **kwargs):
         self._prepare()
-        return run_checked(self._check_data, run, *args, **kwargs)
+        return run_checked(check or self._check_data, run, *args, **kwargs)
 
     def _check_data(self, x, y=None, sample_weight=None):
         self.check_arrays(x, y, sample_weight)
@@ -469,8 +488,7 @@ class Trainer(SteppedModel):
 
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
-            self.optimizer.build(self.trainable_variables)
+        self._build_optimizer()
 
     def get_config(self):
         config = super().get_config()

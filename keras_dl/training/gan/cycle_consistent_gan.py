@@ -6,8 +6,10 @@ import keras
 from keras import ops
 
 from keras_dl import backend
+from keras_dl.datasets.arrays import as_arrays
 from keras_dl.losses import adversarial
 from keras_dl.training.gan.image_pool import ImagePool
+from keras_dl.training.gan.network_inputs import check_tensor
 from keras_dl.training.gan.players import (
     PlayersTrainer,
     check_network,
@@ -33,7 +35,8 @@ class CycleConsistentGAN(PlayersTrainer):
     generated ones, among them older ones from an `ImagePool`.
 
     **Data.** `(a, b)`: batches of both sets, of the same number. Nothing says
-    which image of one belongs to which of the other.
+    which image of one belongs to which of the other. For sets of different
+    sizes there is `keras_dl.datasets.UnpairedBatches`.
 
     **Logs.** `d_loss`, `g_loss` (all that G and F minimize), `cycle_loss` and
     `identity_loss` without their weights, `real_score` and `fake_score`.
@@ -137,8 +140,27 @@ class CycleConsistentGAN(PlayersTrainer):
             *getattr(self, f"inverse_{kind}").trainable_variables,
         ]
 
-    def training_step(self, data):
+    def check_parts(self, a, b):
+        if len(a) != len(b):
+            raise ValueError(
+                "`a` and `b` must hold as many images as each other, a pair of "
+                "any two for each step. Received: "
+                f"{len(a)} and {len(b)}. For sets of different sizes there is "
+                "`fit(keras_dl.datasets.UnpairedBatches(a, b, batch_size))`."
+            )
+
+    def check_inputs(self, inputs):
+        """Refuses what the generator cannot take: other images."""
+        check_tensor("inputs", inputs, self.generator.inputs[0])
+
+    def _batch(self, data):
         a, b = data
+        check_tensor("a", a, self.generator.inputs[0])
+        check_tensor("b", b, self.inverse_generator.inputs[0])
+        return a, b
+
+    def training_step(self, data):
+        a, b = self._batch(data)
 
         def loss():
             with frozen_statistics(
@@ -208,7 +230,7 @@ class CycleConsistentGAN(PlayersTrainer):
         return loss, {"real_score": real, "fake_score": fake}
 
     def evaluation_step(self, data):
-        a, b = data
+        a, b = self._batch(data)
         g_loss, fakes, logs = self.generators_loss(a, b, training=False)
         d_loss, scores = self.discriminators_loss(a, b, *fakes, training=False)
         return {"d_loss": d_loss, "g_loss": g_loss, **logs, **scores}
@@ -222,6 +244,8 @@ class CycleConsistentGAN(PlayersTrainer):
             batch_size: How many images to make at once.
         """
         network = self.inverse_generator if inverse else self.generator
+        inputs = as_arrays("inputs", inputs)
+        check_tensor("inputs", inputs, network.inputs[0])
         return predict_batched(network, inputs, batch_size)
 
     def get_config(self):

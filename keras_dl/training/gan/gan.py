@@ -8,7 +8,14 @@ from keras import ops, tree
 
 from keras_dl import backend
 from keras_dl.checks import check_integer
+from keras_dl.datasets.arrays import as_arrays
 from keras_dl.losses import adversarial
+from keras_dl.training.gan.network_inputs import (
+    as_conditions,
+    check_condition_classes,
+    check_conditions,
+    check_tensor,
+)
 from keras_dl.training.gan.players import (
     PlayersTrainer,
     check_network,
@@ -210,10 +217,40 @@ class GAN(PlayersTrainer):
         """The networks that stay as they are while the generator trains."""
         return [self.discriminator]
 
+    def networks_of_conditions(self):
+        """The networks that take conditions, by their names."""
+        return {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+        }
+
+    def check_batch(self, images, conditions):
+        """Refuses a batch, as `unpacked` gives it, that no network takes."""
+        check_tensor("images", images, self.discriminator.inputs[0])
+        check_conditions(conditions, self.networks_of_conditions())
+
+    def check_parts(self, images, conditions=None):
+        check_condition_classes(conditions, self.networks_of_conditions())
+
+    def check_inputs(self, inputs):
+        """Refuses what is not noise, or noise and conditions."""
+        if isinstance(inputs, dict):
+            return  # Keras has them by the names of the inputs.
+        noise, *conditions = inputs if isinstance(inputs, list) else [inputs]
+        check_tensor("noise", noise, self.generator.inputs[0])
+        networks = {"generator": self.generator}
+        check_conditions(conditions, networks)
+        check_condition_classes(conditions, networks)
+
     # The steps.
 
-    def training_step(self, data):
+    def _batch(self, data):
         images, conditions = self.unpacked(data)
+        self.check_batch(images, conditions)
+        return images, conditions
+
+    def training_step(self, data):
+        images, conditions = self._batch(data)
         steps = []
         for part in split_batch((images, conditions), self.discriminator_steps):
             steps.append(self.discriminator_step(*part))
@@ -259,7 +296,7 @@ class GAN(PlayersTrainer):
         )
 
     def evaluation_step(self, data):
-        images, conditions = self.unpacked(data)
+        images, conditions = self._batch(data)
         noise = self.noise(ops.shape(images)[0])
         fake = self.make(noise, conditions, training=False)
         added = regularization(self.generator)
@@ -297,8 +334,13 @@ class GAN(PlayersTrainer):
             batch_size: How many images to make at once.
 
         Raises:
-            ValueError: If numbers of images differ, or none is given.
+            ValueError: If numbers of images differ, or none is given, or
+                conditions are not those that the generator takes.
         """
+        if conditions is not None:
+            conditions = as_arrays("conditions", conditions)
+        if noise is not None:
+            noise = as_arrays("noise", noise)
         given = [x for x in (noise, conditions) if x is not None]
         counts = {len(leaf) for x in given for leaf in tree.flatten(x)}
         counts |= set() if count is None else {count}
@@ -310,6 +352,9 @@ class GAN(PlayersTrainer):
         if noise is None:
             noise = self.sample_noise(counts.pop(), seed)
         inputs = noise if conditions is None else [noise, conditions]
+        self.check_inputs(inputs)
+        if conditions is not None:
+            inputs = [noise, as_conditions(conditions, self.generator)]
         return predict_batched(self.generator, inputs, batch_size)
 
     def _latent_shape(self):

@@ -3,7 +3,9 @@
 import keras
 from keras import ops
 
+from keras_dl.datasets.arrays import as_arrays
 from keras_dl.training.gan.gan import GAN
+from keras_dl.training.gan.network_inputs import check_tensor
 from keras_dl.training.gan.players import check_weights, predict_batched
 
 
@@ -85,6 +87,17 @@ class ImageToImageGAN(GAN):
         x, y = data
         return y, x
 
+    def check_batch(self, images, conditions):
+        check_tensor("x", conditions, self.generator.inputs[0])
+        check_tensor("y", images, self.discriminator.inputs[0])
+
+    def check_parts(self, x, y):
+        """Any images may be."""
+
+    def check_inputs(self, inputs):
+        """Refuses what the generator cannot take: other images."""
+        check_tensor("inputs", inputs, self.generator.inputs[0])
+
     def noise(self, count):
         return None
 
@@ -104,6 +117,8 @@ class ImageToImageGAN(GAN):
 
     def generate(self, inputs, batch_size=32):
         """The images that the generator makes of an array of images."""
+        inputs = as_arrays("inputs", inputs)
+        self.check_inputs(inputs)
         return predict_batched(self.generator, inputs, batch_size)
 
     def get_config(self):

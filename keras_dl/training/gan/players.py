@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops, tree
 
 from keras_dl.autodiff import substitute
+from keras_dl.training.engine.step_checks import arranged, check_structure
 from keras_dl.training.engine.trainer import Trainer
 
 
@@ -46,7 +47,51 @@ class PlayersTrainer(Trainer):
         """As `keras.Model.fit`; compiles first, if nobody has."""
         if not self.compiled:
             self.compile()
+        self._check_players()
         return super().fit(*args, **kwargs)
+
+    def train_on_batch(self, *args, **kwargs):
+        """As `Trainer.train_on_batch`."""
+        self._check_players()
+        return super().train_on_batch(*args, **kwargs)
+
+    def _check_players(self):
+        """Refuses a player that has nothing to train."""
+        for name in self.players:
+            if not self.optimizer_variables(name):
+                raise ValueError(
+                    f"{name!r} of {type(self).__name__} has no trainable "
+                    "variables: set its `trainable` to True. While one player "
+                    "trains, the others stay as they are by themselves."
+                )
+
+    def check_arrays(self, x, y=None, sample_weight=None):
+        """Refuses arrays that the networks cannot take.
+
+        A subclass whose data are others says so by `expects`, and by
+        `check_parts`.
+        """
+        if self.expects is not None:
+            data = arranged((x, y, sample_weight), self.expects)
+            check_structure(data, self.expects, type(self).__name__)
+            self.check_parts(*(data if isinstance(data, tuple) else [data]))
+
+    def check_parts(self, *parts):
+        """Refuses parts of the data that hold what cannot be."""
+
+    def check_predicted(self, x, y=None, sample_weight=None):
+        self._inputs_of((x, y, sample_weight))
+
+    def _inputs_of(self, data):
+        """What of a batch goes into the main network: as many as it takes."""
+        inputs, takes = arranged(data), len(self.network.inputs)
+        if isinstance(inputs, tuple):
+            inputs = list(inputs[:takes]) if takes > 1 else inputs[0]
+        self.check_inputs(inputs)
+        return inputs
+
+    def check_inputs(self, inputs):
+        """Refuses what the main network cannot take."""
 
     def get_config(self):
         config = super().get_config()
