@@ -330,6 +330,7 @@ def _copy(optimizer):
 
 def _check_rate(rate):
     if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+        _check_serializable(rate)
         return rate
     if rate == 0:
         raise ValueError(
@@ -337,6 +338,17 @@ def _check_rate(rate):
             "by `layer.trainable = False`. Received: 0."
         )
     return check_learning_rate("rates", rate)
+
+
+def _check_serializable(schedule):
+    try:
+        schedule.get_config()
+    except NotImplementedError as error:
+        raise ValueError(
+            "`rates` must be numbers or schedules with a `get_config`, of "
+            f"which copies can be made. Received: {type(schedule).__name__}, "
+            "which has none."
+        ) from error
 
 
 def _paths(group):

@@ -44,5 +44,5 @@ def test_a_difference_is_found_and_named(capsys, monkeypatch, backends_agree):
 
 def test_an_error_on_a_backend_is_passed_on():
     with pytest.raises(RuntimeError, match="fails on purpose") as error:
-        compare_backends(trainers.failing_case, backends="torch")
+        compare_backends(trainers.failing_case, backends=("torch", "jax"))
     assert "failing_case" in str(error.value)

@@ -441,6 +441,13 @@ def built():
     return optimizer
 
 
+class Nameless(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that no copy can be made of."""
+
+    def __call__(self, step):
+        return 1.0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -449,6 +456,7 @@ def built():
         (("adam", LAYERS, [0.0, 1.0, 1.0]), "`rates`.*trainable = False"),
         (("adam", LAYERS, [-1.0, 1.0, 1.0]), "`rates`.*above 0.*-1"),
         (("adam", LAYERS, ["a", 1.0, 1.0]), "`rates`.*number"),
+        (("adam", LAYERS, [Nameless(), 1.0, 1.0]), "`rates`.*: Nameless, wh"),
         (("adam", [[], *LAYERS[1:]], [1.0] * 3), "`groups`.*trainable"),
         (
             ("adam", [keras.layers.Dense(2), LAYERS[1]], [1.0] * 2),
