@@ -213,7 +213,6 @@ def whole():
 
 @pytest.mark.parametrize("killed", range(4))
 @pytest.mark.parametrize("name", STAGED)
-@pytest.mark.compiled("progressive-3")
 def test_goes_on_after_it_was_killed(name, killed, whole, tmp_path):
     """In any epoch, into a model that begins with the first stage."""
     make, data = STAGED[name]
