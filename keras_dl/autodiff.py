@@ -14,7 +14,8 @@ In the loss of a plain `keras.Model` (`compute_loss`, `add_loss`) they may be
 part of what Keras differentiates, as inside one of these functions. Nobody says
 so: outside of `keras_dl`'s own steps they count as being inside one. On PyTorch
 that costs what a second derivative does, and the gradient belongs to what is
-recorded; `keras_dl.compiled` takes both away from a loop of one's own.
+recorded. A loop of one's own is spared both by a function under
+`keras_dl.compiled` that can be recorded and returns `ops.stop_gradient(...)`.
 """
 
 import warnings
@@ -31,8 +32,8 @@ def value_and_grad(fn, argnums=0, has_aux=False):
     """Makes a function that returns the value and the gradient of `fn`.
 
     For `value = fn(x, ...)` the new function returns
-    `(value, d value / d x)`. It can be differentiated again; a first-order
-    call does not pay for higher orders.
+    `(value, d value / d x)`. It can be differentiated again; in a step of
+    a `Trainer` a first-order call does not pay for higher orders.
 
     Args:
         fn: A function of tensors, or of nested structures of them, that

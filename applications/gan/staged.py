@@ -142,7 +142,7 @@ class StagedGAN(ReadyMade, GAN):
         optimizer = getattr(self, "optimizer", None)
         try:
             super().load_weights(filepath, skip_mismatch, **kwargs)
-        except Exception:
+        except Exception:  # Whatever it is, the stage is as it was.
             values = [ops.convert_to_numpy(v) for v in self.weights]
             weights = self.weights
             if self.stage != before[0]:

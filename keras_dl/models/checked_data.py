@@ -119,7 +119,7 @@ class _Look:
         _local.known = before if x is None else (*before, x)
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # What frameworks make of ours.
             if self._error is None or error is self._error:
                 raise
             raise self._error from None
