@@ -47,6 +47,7 @@ normalize_batch = _adapted("normalize_batch")
 normalize_instances = _adapted("normalize_instances")
 own_step = _adapted("own_step")
 pad = _adapted("pad")
+recorded_step = _adapted("recorded_step")
 records_gradients = _adapted("records_gradients")
 recurrent_kernel_pays = _adapted("recurrent_kernel_pays")
 restore_on_error = _adapted("restore_on_error")
@@ -84,6 +85,7 @@ __all__ = [
     "normalize_instances",
     "own_step",
     "pad",
+    "recorded_step",
     "records_gradients",
     "recurrent_kernel_pays",
     "restore_on_error",

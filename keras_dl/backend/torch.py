@@ -50,6 +50,13 @@ def compiled(function, variables=()):
     return Recorded(function)
 
 
+def recorded_step(model, function, name):
+    """A step of a model, from its second call of the same shapes recorded."""
+    if model.run_eagerly or model.jit_compile:
+        return function
+    return Recorded(function, model, differentiable=False, name=name)
+
+
 def compiled_loop(body, variables=()):
     """`while now[0]: now = body(*now)`, of which the body is compiled."""
     step = Recorded(body, in_place=True)
@@ -57,7 +64,7 @@ def compiled_loop(body, variables=()):
     def loop(*now):
         # Copies of its own, which it may write to.
         now = tree_map_only(torch.Tensor, torch.clone, now)
-        step.follow_weights()
+        step.follow()
         while now[0]:
             now = step.run(*now)
         return now

@@ -1,55 +1,138 @@
-"""Functions of PyTorch tensors as graphs of operations, without Keras above.
+"""Functions of PyTorch tensors that are recorded, and then run without Python.
 
 Calling a Keras layer costs more than what a small layer computes. So a
-function that is called again and again with the same shapes, as the step of a
-model that generates, is recorded once as the operations that it comes to.
+function that is called again and again with the same shapes, as a step of
+training, is recorded as the operations that it comes to, and run as these.
 """
 
-import operator
+import collections
+import logging
 
 import keras
 import numpy as np
 import torch
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree
 
+from keras_dl.backend import scope
 from keras_dl.backend.nesting import is_differentiated
-from keras_dl.backend.scope import Reading, substituted
+from keras_dl.backend.scope import substituted
 from keras_dl.backend.torch_gradients import fresh, taken_once_more
+from keras_dl.backend.torch_program import MISS, Program, difference, kind
+from keras_dl.backend.torch_recording import record
+from keras_dl.backend.watched import Watched, counts
+
+_logger = logging.getLogger("keras_dl")
+_CASES = 24  # Sets of shapes that are remembered.
+_KINDS = 8  # Of steps that values tell from one another.
 
 
 class Recorded:
-    """`function(*tensors)`, which may read Keras variables, recorded.
+    """`function(*tensors)`, which may read and write variables, recorded.
 
-    For each set of shapes the first call runs as it is, so that what is called
-    once is not recorded for nothing; the second is recorded. A function that
-    looks at the values of its tensors, or writes to variables, cannot be, and
-    stays as it is.
+    For each set of shapes the first call runs as it is, since variables may be
+    made in it and it may stay the only one. The next two run as they are, too,
+    and are recorded. If they did the same, what they did is done from then on
+    by a `Program`, without the function.
+
+    What else than tensors decides what a function does:
+
+    - Values that it looks at (`if`, `float(...)`): a program is good for the
+      values that it was recorded with, and another is recorded for others.
+    - Attributes of models, layers, optimizers and what else can be reached: a
+      change of any makes all programs doubtful, until a call was recorded that
+      did the same.
+    - Numbers that it counts in Python, values that it takes by NumPy, what
+      differs from call to call: such a function stays as it is.
 
     Args:
         function: The function.
+        owner: An object whose attributes decide what the function does.
+        differentiable: Whether somebody may differentiate through it.
         in_place: Whether the tensors may be written to.
+        name: What it is called where it cannot be recorded.
     """
 
-    def __init__(self, function, in_place=False):
-        self._function, self._in_place = function, in_place
-        # The variables that graphs read, and the tensors that they held.
-        self._variables, self._values, self._graphs = {}, [], {}
+    def __init__(
+        self,
+        function,
+        owner=None,
+        differentiable=True,
+        in_place=False,
+        name=None,
+    ):
+        self._function, self._name = function, name or "a function"
+        self._roots = [function, owner]
+        self._differentiable, self._in_place = differentiable, in_place
+        self._cases = collections.OrderedDict()
+        # Why it stays as it is, what was watched, and what of it was ignored.
+        self.reason, self._watched, self._ignored = None, None, set()
+        self._changed, self._counted = set(), {}
 
     def __call__(self, *arguments):
+        if self.reason or is_differentiated() or scope.is_open():
+            return self._function(*arguments)
         leaves, structure = _flat(arguments)
-        if is_differentiated():
+        self.follow()
+        return self._run(leaves, structure)
+
+    def run(self, *arguments):
+        """The same, if nothing was changed since the last look at attributes.
+
+        Nobody differentiates through it.
+        """
+        with torch.no_grad():
+            return self._run(*_flat(arguments))
+
+    def follow(self):
+        """Looks whether attributes are others than when it was recorded."""
+        if self._watched is None or self._watched.same():
+            return
+        changes = self._watched.changes()
+        if not changes:  # Equal, though not the same.
+            self._watched = self._watch()
+            return
+        # What becomes another in every call is nobody's setting.
+        self._ignored |= self._changed & set(changes)
+        self._changed = set(changes)
+        self._watched = self._watch()
+        if set(changes) <= self._ignored:
+            return
+        if any(isinstance(then, torch.Tensor) for _, then, _ in changes.values()):
+            # A program would read, and keep, the tensors of before.
+            self._cases.clear()
+        for case in self._cases.values():
+            case.doubt()
+
+    def _watch(self):
+        return Watched(self._roots, self._ignored)
+
+    def _run(self, leaves, structure):
+        case = self._case(leaves, structure)
+        if case is None:
             return self._function(*_pytree.tree_unflatten(leaves, structure))
-        self.follow_weights()
-        if not torch.is_grad_enabled():
-            return self._run(leaves, structure)
-        graph = self._graph_of(leaves, structure)
-        if graph is None:
+        tensors = _tensors(leaves)
+        for program in case.programs:
+            if self._through(program):
+                found = self._call(program, tensors, leaves, structure)
+                if found is not MISS:
+                    return program.result(found)
+        never = case.programs and not any(map(self._through, case.programs))
+        if never or not case.called:
+            case.called = True
             return self._function(*_pytree.tree_unflatten(leaves, structure))
-        variables = [v for v in self._variables.values() if v.trainable]
-        found = _AsItself.apply(
-            graph,
+        return self._record(case, leaves, structure)
+
+    def _through(self, program):
+        """Whether a program may run where somebody may differentiate."""
+        nobody = not self._differentiable or not torch.is_grad_enabled()
+        return nobody or program.is_a_function
+
+    def _call(self, program, tensors, leaves, structure):
+        if not self._differentiable or not torch.is_grad_enabled():
+            return program(tensors)
+        variables = [v for v in self._watched.variables if v.trainable]
+        return _AsItself.apply(
+            program,
             self._function,
             structure,
             variables,
@@ -57,78 +140,147 @@ class Recorded:
             *leaves,
             *(variable.value for variable in variables),
         )
-        return _pytree.tree_unflatten(found, graph.structure)
 
-    def follow_weights(self):
-        """Forgets the graphs if the variables hold other tensors by now.
-
-        A graph reads the tensors, whatever values they have.
-        """
-        values = self._held()
-        if not all(map(operator.is_, values, self._values)):
-            self._values, self._graphs = values, {}
-
-    def _held(self):
-        return [variable.value for variable in self._variables.values()]
-
-    @torch.no_grad()
-    def run(self, *arguments):
-        """The same, with the weights of the last look at them.
-
-        Nobody differentiates through it.
-        """
-        return self._run(*_flat(arguments))
-
-    def _run(self, leaves, structure):
-        graph = self._graph_of(leaves, structure)
-        if graph is None:
-            return self._function(*_pytree.tree_unflatten(leaves, structure))
-        return _pytree.tree_unflatten(graph(*leaves), graph.structure)
-
-    def _graph_of(self, leaves, structure):
-        """The graph of such arguments, or `None` if there is none (yet)."""
-        key = (structure, *map(_kind, leaves))
-        if key not in self._graphs:
-            self._graphs[key] = _SEEN
+    def _case(self, leaves, structure):
+        """What is known of such arguments, `None` if nothing ever will be."""
+        if self.reason or not all(map(_is_known, leaves)):
             return None
-        if self._graphs[key] is _SEEN:
-            self._graphs[key] = self._record(leaves, structure)
-        return self._graphs[key]
+        plain = not self._differentiable
+        if plain and any(getattr(x, "requires_grad", False) for x in leaves):
+            return None
+        same = tuple(map(id, leaves))
+        key = (
+            structure,
+            *map(_kind, leaves),
+            # Which of them are one.
+            None if len(set(same)) == len(same) else tuple(map(same.index, same)),
+            torch.is_grad_enabled() and self._differentiable,
+        )
+        case = self._cases.get(key)
+        if case is None:
+            case = self._cases[key] = _Case()
+            if len(self._cases) > _CASES:
+                self._cases.popitem(last=False)
+        else:
+            self._cases.move_to_end(key)
+        return case
 
-    @torch.no_grad()
-    def _record(self, leaves, structure):
+    def _record(self, case, leaves, structure):
+        """Runs the function as it is, and learns from that."""
+        before = self._watch()
         specs = []
 
-        def flat(*leaves):
-            arguments = _pytree.tree_unflatten(leaves, structure)
-            found, spec = _pytree.tree_flatten(self._function(*arguments))
+        def leaves_of(result):
+            found, spec = _pytree.tree_flatten(result)
             specs.append(spec)
             return found
 
-        try:
-            with _NoValues(), Reading() as scope:
-                graph = make_fx(flat)(*leaves)
-        except RuntimeError:
-            # It looks at values; or it fails, as it will once more, aloud.
-            return None
-        if scope.writes():
-            return None
-        self._variables.update(scope.read)
-        self._values = self._held()
-        _compute_once(graph.graph)
-        if self._in_place:
-            _write_in_place(graph.graph)
-        graph.recompile()
-        graph.structure = specs[-1]
-        (results,) = graph.graph.output_node().args
-        graph.constant = [
-            getattr(node, "target", None) is torch.ops.aten.detach.default
-            for node in results
+        arguments = _pytree.tree_unflatten(leaves, structure)
+        result, recording = record(
+            lambda: self._function(*arguments), leaves, leaves_of
+        )
+        reason = recording.reason or self._counts(before.changes())
+        reason = reason or case.learn(recording, specs[0], self._in_place)
+        if reason:
+            self._stay(reason)
+        self._watched = self._watch()
+        return result
+
+    def _counts(self, changes):
+        """What the function counts in Python, if it did so twice."""
+        counted = {
+            key: f"`{path}` goes from {then!r} to {now!r}"
+            for key, (path, then, now) in changes.items()
+            if counts(then, now)
+        }
+        twice = [text for key, text in counted.items() if key in self._counted]
+        self._counted = counted
+        return f"it counts in Python: {twice[0]}" if twice else None
+
+    def _stay(self, reason):
+        """Never records again."""
+        self.reason, self._watched = reason, None
+        self._cases.clear()
+        _logger.info("%s is not recorded: %s.", self._name, reason)
+
+
+class _Case:
+    """What is known of a function for one set of shapes.
+
+    Attributes:
+        called: Whether there was a call.
+        programs: What can be run, the last one first.
+    """
+
+    def __init__(self):
+        self.called, self.programs = False, []
+        self._seen, self._doubtful = [], []
+
+    def doubt(self):
+        """Runs nothing before it was seen again."""
+        self._doubtful += self.programs
+        self.programs, self._seen = [], []
+
+    def learn(self, recording, structure, in_place):
+        """Makes a program of what was seen twice.
+
+        Returns:
+            Why there can be none, or `None`.
+        """
+        told = kind(recording)
+        for program in self._doubtful:
+            if told == program.told and not difference(
+                recording, program.recording
+            ):
+                self._doubtful.remove(program)
+                self.programs.insert(0, program)
+                return None
+        for other in self._seen:
+            if told == kind(other):
+                reason = difference(recording, other)
+                if not reason:
+                    self._seen.remove(other)
+                    self._doubtful = [
+                        x for x in self._doubtful if x.told != told
+                    ]
+                    self.programs.insert(
+                        0, _Known(recording, other, structure, in_place)
+                    )
+                return reason
+        self._seen.append(recording)
+        if len(self._seen) + len(self.programs) > _KINDS:
+            return "values that it looks at change all the time"
+        return None
+
+
+class _Known(Program):
+    """A program, and what it was made of.
+
+    Attributes:
+        recording: A `Recording`.
+        told: What values it looked at.
+    """
+
+    def __init__(self, recording, other, structure, in_place):
+        made = [
+            slot
+            for slot, tensor in recording.externals.items()
+            if tensor is not other.externals[slot]
         ]
-        return graph
+        super().__init__(recording, made, in_place)
+        self.recording, self.told = recording, kind(recording)
+        self._structure = structure
+        self._keys = None
+        if structure.type is dict and structure.num_nodes - 1 == len(
+            recording.results
+        ):
+            self._keys = structure.context
 
-
-_SEEN = object()  # Of such arguments there was one call.
+    def result(self, leaves):
+        """What the function returns, of its leaves."""
+        if self._keys is not None:
+            return dict(zip(self._keys, leaves, strict=True))
+        return _pytree.tree_unflatten(leaves, self._structure)
 
 
 class _AsItself(torch.autograd.Function):
@@ -139,7 +291,7 @@ class _AsItself(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, graph, function, structure, variables, number, *sources):
+    def forward(ctx, program, function, structure, variables, number, *sources):
         ctx.function, ctx.structure = function, structure
         ctx.variables, ctx.number = variables, number
         ctx.others = [
@@ -149,8 +301,8 @@ class _AsItself(torch.autograd.Function):
         ctx.save_for_backward(
             *(s if isinstance(s, torch.Tensor) else None for s in sources)
         )
-        found = tuple(graph(*sources[:number]))
-        ends = zip(found, graph.constant, strict=True)
+        found = tuple(program(_tensors(sources[:number])))
+        ends = zip(found, program.detached, strict=True)
         ctx.mark_non_differentiable(*(y for y, constant in ends if constant))
         return found
 
@@ -192,65 +344,6 @@ class _AsItself(torch.autograd.Function):
         return tuple(results)
 
 
-def _compute_once(graph):
-    """Leaves in once what is computed several times.
-
-    Every block of a model makes the same masks and positions, for example.
-    """
-    kinds = "get_attr", "call_function"
-    nodes = [node for node in graph.nodes if node.op in kinds]
-    if any(map(_writes, nodes)):
-        return  # What is written to must not be shared.
-    first = {}
-    for node in nodes:
-        parts, structure = _pytree.tree_flatten((node.args, node.kwargs))
-        # By text, so that 0 is neither 0.0 nor False, nor 0.0 -0.0.
-        key = (node.target, structure, *map(repr, parts))
-        same = node if _draws(node) else first.setdefault(key, node)
-        if same is not node:
-            node.replace_all_uses_with(same)
-            graph.erase_node(node)
-
-
-def _write_in_place(graph):
-    """Writes to tensors that came in, where nothing else reads them."""
-    for node in graph.nodes:
-        if node.target is torch.ops.aten.index_copy.default:
-            whole = node.args[0]
-            if whole.op == "placeholder" and len(whole.users) == 1:
-                node.target = torch.ops.aten.index_copy_.default
-
-
-def _writes(node):
-    """Whether an operation changes one of its arguments, or may do so."""
-    if node.op == "get_attr" or node.target is operator.getitem:
-        return False
-    known = isinstance(node.target, torch._ops.OpOverload)
-    return not known or node.target._schema.is_mutable
-
-
-def _draws(node):
-    """Whether an operation gives something else each time."""
-    tags = getattr(node.target, "tags", ())
-    return torch.Tag.nondeterministic_seeded in tags
-
-
-_ARRAYS = {"numpy", "tolist", "__array__"}
-_NUMBERS = {"item", "__bool__", "__float__", "__int__", "__index__"}
-
-
-class _NoValues(TorchFunctionMode):
-    """Refuses to hand values to Python, where a graph would not follow."""
-
-    def __torch_function__(self, function, types, arguments=(), kwargs=None):
-        name = getattr(function, "__name__", "")
-        # Of what comes out of other tensors PyTorch itself refuses the latter.
-        of_variable = arguments and isinstance(arguments[0], torch.nn.Parameter)
-        if name in _ARRAYS or (of_variable and name in _NUMBERS):
-            raise RuntimeError(f"Tensor.{name} is not recorded.")
-        return function(*arguments, **(kwargs or {}))
-
-
 def _flat(arguments):
     """The leaves of arguments, tensors as plain ones, and their structure."""
     leaves, structure = _pytree.tree_flatten(arguments)
@@ -258,13 +351,23 @@ def _flat(arguments):
 
 
 def _plain(leaf):
-    """A tensor of plain layout, as a graph leaves out what made it so."""
+    """A tensor of plain layout, as a program leaves out what made it so."""
     if isinstance(leaf, np.ndarray):
         leaf = keras.ops.convert_to_tensor(leaf)
     return leaf.contiguous() if isinstance(leaf, torch.Tensor) else leaf
 
 
+def _tensors(leaves):
+    return [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+def _is_known(leaf):
+    """Whether a leaf is a plain tensor, or what does not change."""
+    constants = (bool, int, float, str, bytes, type(None))
+    return type(leaf) is torch.Tensor or isinstance(leaf, constants)
+
+
 def _kind(leaf):
     if isinstance(leaf, torch.Tensor):
         return leaf.shape, leaf.dtype, leaf.device
-    return leaf
+    return type(leaf), leaf

@@ -1,0 +1,281 @@
+"""A run of a function of PyTorch tensors, written down as its operations.
+
+What runs is the function itself, once, with all that it does. Below autograd,
+where only operations on plain tensors are left (forward, backward and the
+optimizer's update alike), each of them is noted: what it is, where its tensors
+come from, and what Python was told of their values. From that
+`keras_dl.backend.torch_program` makes a function that does the same again.
+"""
+
+import dataclasses
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
+
+_READ = torch.ops.aten._local_scalar_dense.default
+
+
+class Slot(int):
+    """The number of a tensor in a recording."""
+
+    def __repr__(self):
+        return f"t{int(self)}"
+
+
+@dataclasses.dataclass(eq=False)
+class Operation:
+    """One operation of a recording.
+
+    Attributes:
+        number: Its number in the recording.
+        function: The operation, a `torch._ops.OpOverload`.
+        args, kwargs: Its arguments, `Slot`s in the place of tensors.
+        outputs: Slots of the new tensors among its results, `None` for others;
+            one for an operation with a single result.
+        several: Whether it gives several results.
+        reads: All slots among its arguments.
+        writes: The slots of those that it changes.
+        value: What it told Python instead of a tensor, if it did.
+        shapes: The shapes of its results, where these go by values.
+        seed: The number of the operation that told the seed of the generator
+            that it draws from.
+        seeds: Whether what it told Python was such a seed.
+        draws: Whether it gives something else each time.
+        with_gradients: Whether gradients were recorded, by which some kernels
+            go.
+    """
+
+    number: int
+    function: object
+    args: tuple
+    kwargs: dict
+    outputs: tuple = ()
+    several: bool = False
+    reads: tuple = ()
+    writes: tuple = ()
+    value: object = None
+    shapes: tuple | None = None
+    seed: int | None = None
+    seeds: bool = False
+    draws: bool = False
+    with_gradients: bool = False
+
+    @property
+    def tells(self):
+        """Whether what follows goes by a value that this gave to Python."""
+        told = self.value is not None or self.shapes is not None
+        return told and not self.seeds
+
+    def rename(self, slots):
+        """Reads other slots in the place of some."""
+        if slots.keys().isdisjoint(self.reads):
+            return
+        self.args, self.reads = (
+            renamed(value, slots) for value in (self.args, self.reads)
+        )
+        self.writes = renamed(self.writes, slots)
+        self.kwargs = {
+            name: renamed(value, slots) for name, value in self.kwargs.items()
+        }
+
+
+def renamed(value, slots):
+    """A structure with other slots in the place of some."""
+    if isinstance(value, Slot):
+        while value in slots:
+            value = slots[value]
+        return value
+    if isinstance(value, (list, tuple)):
+        return type(value)(renamed(x, slots) for x in value)
+    return value
+
+
+class Recording:
+    """The operations of one run.
+
+    Attributes:
+        operations: List of `Operation`s.
+        inputs: Slots of the tensors that came in.
+        externals: Tensors that came from elsewhere, by their slots: the values
+            of variables, and constants.
+        roots: By slot, the slot of the tensor whose memory it shares.
+        results: Slots in the place of tensors in what came out.
+        reason: Why it cannot be run again, or `None`.
+    """
+
+    def __init__(self):
+        self.operations, self.inputs = [], []
+        self.externals, self.roots = {}, {}
+        self.results, self.reason = None, None
+
+    def refuse(self, reason):
+        """Says that this cannot be run again, by the first reason."""
+        self.reason = self.reason or reason
+
+
+def record(function, leaves, results_of):
+    """Runs `function()`, and notes what it does.
+
+    Args:
+        function: A function without arguments.
+        leaves: The tensors that come in, and other leaves.
+        results_of: Function of the result: the leaves that go out.
+
+    Returns:
+        The result, and a `Recording`.
+    """
+    recorder = _Recorder(leaves)
+    with _Values(recorder.recording), recorder:
+        result = function()
+    recorder.recording.results = [
+        recorder.argument(leaf) if isinstance(leaf, torch.Tensor) else leaf
+        for leaf in results_of(result)
+    ]
+    return result, recorder.recording
+
+
+class _Recorder(TorchDispatchMode):
+    """Notes the operations that run while it is open.
+
+    Args:
+        leaves: What comes in.
+    """
+
+    def __init__(self, leaves):
+        super().__init__()
+        self.recording = Recording()
+        self._slots = WeakTensorKeyDictionary()
+        self._memory = {}
+        self._told = []
+        for leaf in leaves:
+            if isinstance(leaf, torch.Tensor):
+                self.recording.inputs.append(self._new(leaf))
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        self._note(function, args, kwargs, result)
+        return result
+
+    def _note(self, function, args, kwargs, result):
+        read = []
+        operation = Operation(
+            len(self.recording.operations),
+            function,
+            tuple(self._argument(x, read) for x in args),
+            {name: self._argument(x, read) for name, x in kwargs.items()},
+            reads=tuple(read),
+            writes=tuple(self._written(function, args, kwargs)),
+            draws=torch.Tag.nondeterministic_seeded in function.tags,
+            with_gradients=torch.is_grad_enabled(),
+        )
+        generator = kwargs.get("generator")
+        if generator is not None:
+            operation.seed = self._seed_of(generator)
+        operation.several = isinstance(result, (list, tuple))
+        results = result if operation.several else [result]
+        operation.outputs = tuple(map(self._output, results))
+        told = [x for x in results if isinstance(x, (bool, int, float))]
+        if told:
+            operation.value = result
+        if function is _READ:
+            self._told.append(operation)
+        if _shaped_by_values(function, args):
+            operation.shapes = tuple(tuple(x.shape) for x in results)
+        self.recording.operations.append(operation)
+
+    def _argument(self, value, read):
+        if isinstance(value, torch.Tensor):
+            slot = self.argument(value)
+            read.append(slot)
+            return slot
+        if isinstance(value, (list, tuple)):
+            return type(value)(self._argument(x, read) for x in value)
+        return value
+
+    def argument(self, tensor):
+        """The slot of a tensor, which may come from elsewhere."""
+        slot = self._slots.get(tensor)
+        if slot is None:
+            slot = self._new(tensor)
+            self.recording.externals[slot] = tensor
+        return slot
+
+    def _output(self, result):
+        if not isinstance(result, torch.Tensor) or result in self._slots:
+            return None
+        return self._new(result)
+
+    def _new(self, tensor):
+        slot = Slot(len(self.recording.roots))
+        self._slots[tensor] = slot
+        self.recording.roots[slot] = self._root(tensor, slot)
+        return slot
+
+    def _root(self, tensor, slot):
+        """The first tensor of this memory; which may be used a second time."""
+        try:
+            memory = tensor.untyped_storage()
+        except (NotImplementedError, RuntimeError):
+            return slot  # It has none of its own, as sparse tensors have not.
+        key = memory._cdata
+        first, kept = self._memory.get(key, (slot, None))
+        if kept is None or kept.expired():
+            first, kept = slot, torch.multiprocessing.reductions.StorageWeakRef(
+                memory
+            )
+            self._memory[key] = first, kept
+        return first
+
+    def _written(self, function, args, kwargs):
+        if not function._schema.is_mutable:
+            return
+        for i, argument in enumerate(function._schema.arguments):
+            if argument.alias_info is None or not argument.alias_info.is_write:
+                continue
+            value = args[i] if i < len(args) else kwargs.get(argument.name)
+            for tensor in value if isinstance(value, (list, tuple)) else [value]:
+                if isinstance(tensor, torch.Tensor):
+                    yield self.argument(tensor)
+
+    def _seed_of(self, generator):
+        """The look at a value by which a generator was seeded, if one was.
+
+        Keras makes a generator for each draw, of the sum of a seed's state.
+        """
+        for operation in reversed(self._told):
+            value = operation.value
+            if (
+                isinstance(value, int)
+                and value & 0xFFFFFFFF == generator.initial_seed()
+            ):
+                self._told.remove(operation)
+                operation.seeds = True
+                return operation.number
+        return None
+
+
+def _shaped_by_values(function, args):
+    """Whether the shapes of what comes out go by the values of tensors."""
+    if torch.Tag.dynamic_output_shape not in function.tags:
+        return False
+    if function is torch.ops.aten.index.Tensor:
+        masks = torch.bool, torch.uint8
+        return any(x is not None and x.dtype in masks for x in args[1])
+    return True
+
+
+class _Values(TorchFunctionMode):
+    """Notes where values are handed to Python that no operation tells of."""
+
+    def __init__(self, recording):
+        super().__init__()
+        self._recording = recording
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        name = getattr(function, "__name__", "")
+        if name in ("numpy", "tolist", "__array__", "__dlpack__"):
+            self._recording.refuse(f"values are taken by `Tensor.{name}`")
+        return function(*args, **(kwargs or {}))
