@@ -66,7 +66,7 @@ class Recorded:
         self._cases = collections.OrderedDict()
         # Why it stays as it is, what was watched, and what of it was ignored.
         self.reason, self._watched, self._ignored = None, None, set()
-        self._changed, self._counted = set(), {}
+        self._changed, self._counted = (), {}
 
     def __call__(self, *arguments):
         if self.reason or is_differentiated() or scope.is_open():
@@ -86,18 +86,20 @@ class Recorded:
     def follow(self):
         """Looks whether attributes are others than when it was recorded."""
         if self._watched is None or self._watched.same():
+            self._changed = ()
             return
         changes = self._watched.changes()
         if not changes:  # Equal, though not the same.
             self._watched = self._watch()
             return
         # What becomes another in every call is nobody's setting.
-        self._ignored |= self._changed & set(changes)
+        self._ignored |= {key for key in changes if key in self._changed}
         self._changed = set(changes)
         self._watched = self._watch()
         if set(changes) <= self._ignored:
             return
-        if any(isinstance(then, torch.Tensor) for _, then, _ in changes.values()):
+        before = [then for _, then, _ in changes.values()]
+        if any(isinstance(then, torch.Tensor) for then in before):
             # A program would read, and keep, the tensors of before.
             self._cases.clear()
         for case in self._cases.values():
@@ -148,12 +150,12 @@ class Recorded:
         plain = not self._differentiable
         if plain and any(getattr(x, "requires_grad", False) for x in leaves):
             return None
-        same = tuple(map(id, leaves))
+        ids = list(map(id, leaves))
         key = (
             structure,
             *map(_kind, leaves),
             # Which of them are one.
-            None if len(set(same)) == len(same) else tuple(map(same.index, same)),
+            len(set(ids)) < len(ids) and tuple(map(ids.index, ids)),
             torch.is_grad_enabled() and self._differentiable,
         )
         case = self._cases.get(key)
@@ -179,12 +181,26 @@ class Recorded:
         result, recording = record(
             lambda: self._function(*arguments), leaves, leaves_of
         )
+        self._watched = self._watch()
         reason = recording.reason or self._counts(before.changes())
+        reason = reason or self._unknown(recording)
         reason = reason or case.learn(recording, specs[0], self._in_place)
         if reason:
             self._stay(reason)
-        self._watched = self._watch()
         return result
+
+    def _unknown(self, recording):
+        """Variables that could be replaced without our notice, if any."""
+        known = {id(variable._value) for variable in self._watched.variables}
+        if any(
+            isinstance(tensor, torch.nn.Parameter) and id(tensor) not in known
+            for tensor in recording.externals.values()
+        ):
+            return (
+                "it reads a variable that cannot be reached from it or its "
+                "model, such as Keras' global seed"
+            )
+        return None
 
     def _counts(self, changes):
         """What the function counts in Python, if it did so twice."""

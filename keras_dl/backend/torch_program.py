@@ -5,7 +5,7 @@ import itertools
 
 import torch
 
-from keras_dl.backend.torch_recording import Slot, renamed
+from keras_dl.backend.torch_recording import Slot, Told, renamed
 
 MISS = object()  # What a program returns that does not fit the values.
 _ALIASES = {
@@ -33,7 +33,9 @@ def difference(one, other):
             name = (a or b).function
             return f"what it computes differs from call to call, at {name}"
     for slot, tensor in one.externals.items():
-        if not _same(tensor, other.externals[slot]):
+        if tensor is other.externals[slot]:
+            continue
+        if not _same(one.constant(slot), other.constant(slot)):
             return (
                 "a number, an array or a tensor that it takes from Python "
                 "differs from call to call"
@@ -55,7 +57,7 @@ def _alike(a, b, one, other):
     return (
         a.function is b.function
         and a.outputs == b.outputs
-        and a.seeds == b.seeds
+        and a.passed == b.passed
         and seeded[0] == seeded[1]
         and a.with_gradients == b.with_gradients
         and _text(a, all(seeded)) == _text(b, all(seeded))
@@ -73,9 +75,7 @@ def _text(operation, seeded):
 
 
 def _same(a, b):
-    """Whether two tensors are one, or hold the same to the last bit."""
-    if a is b:
-        return True
+    """Whether two tensors hold the same to the last bit."""
     if (a.shape, a.dtype, a.device) != (b.shape, b.dtype, b.device):
         return False
     if a.layout is not torch.strided or a.stride() != b.stride():
@@ -210,25 +210,26 @@ class _Code:
         """Whether the same comes out wherever this stands, for nobody else."""
         if operation.writes or operation.draws or operation.tells:
             return False
-        if operation.seeds or None in operation.outputs:
+        if operation.passed or None in operation.outputs:
             return False
-        memory = {self._roots[x] for x in (*operation.reads, *operation.outputs)}
+        slots = *operation.reads, *operation.outputs
+        memory = {self._roots[slot] for slot in slots}
         return memory.isdisjoint(self._changed | results)
 
     def _leave_out_unused(self):
         """Leaves out what nobody reads."""
         used = {x for x in self._results if type(x) is Slot}
-        kept, seeding = [], set()
+        kept, taken = [], set()
         for operation in reversed(self._operations):
-            seeding.add(operation.seed)
             if (
                 operation.writes
                 or operation.draws
                 or operation.tells
-                or operation.number in seeding
+                or operation.number in taken
                 or not used.isdisjoint(operation.outputs)
             ):
                 used.update(operation.reads)
+                taken.update(operation.takes)
                 kept.append(operation)
         self._operations = kept[::-1]
 
@@ -271,7 +272,7 @@ class _Code:
                 continue
             operation = self._operations[i]
             roots = {self._roots[slot] for slot in operation.reads}
-            if operation.writes or operation.draws or operation.seeds:
+            if operation.writes or operation.draws or operation.takes:
                 return None
             if any(written.get(root, i) < i for root in roots):
                 return None
@@ -299,7 +300,7 @@ class _Code:
         recorded = False
         inputs = ", ".join(map(repr, self._recording.inputs))
         for slot, tensor in self._recording.externals.items():
-            self._names[f"t{int(slot)}"] = tensor
+            self._names[repr(slot)] = tensor
         self._copy_constants()
         undo = self._prepare_to_undo()
         last = self._last_uses()
@@ -322,7 +323,7 @@ class _Code:
         for slot in sorted(self._constants):
             if self._roots[slot] not in self._changed:
                 continue
-            name = self._named(self._recording.externals[slot])
+            name = self._named(self._recording.constant(slot))
             self._lines.append(f"{slot!r} = {name}.clone()")
 
     def _prepare_to_undo(self):
@@ -351,7 +352,8 @@ class _Code:
 
     def _last_uses(self):
         """The slots that nobody needs after each operation."""
-        needed = {*self._outside, *(x for x in self._results if type(x) is Slot)}
+        results = {x for x in self._results if type(x) is Slot}
+        needed = results | self._outside
         made, last = set(), {}
         for i, operation in enumerate(self._operations):
             outputs = {x for x in operation.outputs if x is not None}
@@ -371,8 +373,8 @@ class _Code:
         outputs = [
             "_" if slot is None else repr(slot) for slot in operation.outputs
         ]
-        if operation.seeds:
-            self._lines.append(f"seed{operation.number} = {call}")
+        if operation.passed:
+            self._lines.append(f"{Told(operation.number)!r} = {call}")
         elif operation.value is not None:
             self._check(f"{call} != {self._value(operation.value)}", undo)
         elif set(outputs) <= {"_"}:
@@ -392,8 +394,8 @@ class _Code:
 
     def _write_seed(self, operation):
         generator = self._value(operation.kwargs["generator"])
-        seed = f"seed{operation.seed}"
-        self._lines.append(f"{generator}.manual_seed({seed} & {0xFFFFFFFF})")
+        seed = f"{operation.seed!r} & {0xFFFFFFFF}"
+        self._lines.append(f"{generator}.manual_seed({seed})")
 
     def _call(self, operation):
         # Without what `OpOverload` does around its call.
@@ -410,7 +412,7 @@ class _Code:
         if isinstance(value, (list, tuple)):
             inside = "".join(f"{self._value(x)}, " for x in value)
             return f"[{inside}]" if isinstance(value, list) else f"({inside})"
-        if type(value) in (Slot, bool, int, type(None), str):
+        if type(value) in (Slot, Told, bool, int, type(None), str):
             return repr(value)
         return self._named(value)
 
@@ -418,5 +420,3 @@ class _Code:
         name = f"x{next(self._number)}"
         self._names[name] = value
         return name
-
-

@@ -11,6 +11,7 @@ import dataclasses
 
 import torch
 from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -22,6 +23,13 @@ class Slot(int):
 
     def __repr__(self):
         return f"t{int(self)}"
+
+
+class Told(int):
+    """The number of an operation, in the place of the value that it told."""
+
+    def __repr__(self):
+        return f"told{int(self)}"
 
 
 @dataclasses.dataclass(eq=False)
@@ -39,9 +47,10 @@ class Operation:
         writes: The slots of those that it changes.
         value: What it told Python instead of a tensor, if it did.
         shapes: The shapes of its results, where these go by values.
-        seed: The number of the operation that told the seed of the generator
-            that it draws from.
-        seeds: Whether what it told Python was such a seed.
+        seed: `Told`: the seed of the generator that it draws from.
+        passed: Whether what it told was no more than an argument, or a seed, of
+            another operation.
+        takes: `Told`s among its arguments, and the seed.
         draws: Whether it gives something else each time.
         with_gradients: Whether gradients were recorded, by which some kernels
             go.
@@ -57,8 +66,9 @@ class Operation:
     writes: tuple = ()
     value: object = None
     shapes: tuple | None = None
-    seed: int | None = None
-    seeds: bool = False
+    seed: Told | None = None
+    passed: bool = False
+    takes: tuple = ()
     draws: bool = False
     with_gradients: bool = False
 
@@ -66,7 +76,7 @@ class Operation:
     def tells(self):
         """Whether what follows goes by a value that this gave to Python."""
         told = self.value is not None or self.shapes is not None
-        return told and not self.seeds
+        return told and not self.passed
 
     def rename(self, slots):
         """Reads other slots in the place of some."""
@@ -100,6 +110,8 @@ class Recording:
         inputs: Slots of the tensors that came in.
         externals: Tensors that came from elsewhere, by their slots: the values
             of variables, and constants.
+        before: What externals that are no variables, and were written to, held
+            before that.
         roots: By slot, the slot of the tensor whose memory it shares.
         results: Slots in the place of tensors in what came out.
         reason: Why it cannot be run again, or `None`.
@@ -107,8 +119,12 @@ class Recording:
 
     def __init__(self):
         self.operations, self.inputs = [], []
-        self.externals, self.roots = {}, {}
+        self.externals, self.before, self.roots = {}, {}, {}
         self.results, self.reason = None, None
+
+    def constant(self, slot):
+        """An external as it was when the run began."""
+        return self.before.get(slot, self.externals[slot])
 
     def refuse(self, reason):
         """Says that this cannot be run again, by the first reason."""
@@ -127,7 +143,7 @@ def record(function, leaves, results_of):
         The result, and a `Recording`.
     """
     recorder = _Recorder(leaves)
-    with _Values(recorder.recording), recorder:
+    with _Values(recorder), recorder:
         result = function()
     recorder.recording.results = [
         recorder.argument(leaf) if isinstance(leaf, torch.Tensor) else leaf
@@ -148,32 +164,46 @@ class _Recorder(TorchDispatchMode):
         self.recording = Recording()
         self._slots = WeakTensorKeyDictionary()
         self._memory = {}
-        self._told = []
+        self._told, self._passed = [], []
+        # The function of PyTorch that runs now, if its values go nowhere else.
+        self.inside = None
         for leaf in leaves:
             if isinstance(leaf, torch.Tensor):
                 self.recording.inputs.append(self._new(leaf))
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        written = tuple(self._written(function, args, kwargs))
+        for slot in written:
+            self._keep(self.recording.roots[slot])
         result = function(*args, **kwargs)
-        self._note(function, args, kwargs, result)
+        self._note(function, args, kwargs, result, written)
         return result
 
-    def _note(self, function, args, kwargs, result):
-        read = []
+    def _keep(self, slot):
+        """Keeps what a tensor from elsewhere holds before it is written to."""
+        tensor = self.recording.externals.get(slot)
+        variable = tensor is None or isinstance(tensor, torch.nn.Parameter)
+        if not variable and slot not in self.recording.before:
+            self.recording.before[slot] = tensor.detach().clone()
+
+    def _note(self, function, args, kwargs, result, written):
+        read, takes = [], []
+        args, kwargs = self._passed_on((args, kwargs), takes)
         operation = Operation(
             len(self.recording.operations),
             function,
             tuple(self._argument(x, read) for x in args),
             {name: self._argument(x, read) for name, x in kwargs.items()},
             reads=tuple(read),
-            writes=tuple(self._written(function, args, kwargs)),
+            writes=written,
             draws=torch.Tag.nondeterministic_seeded in function.tags,
             with_gradients=torch.is_grad_enabled(),
         )
         generator = kwargs.get("generator")
         if generator is not None:
             operation.seed = self._seed_of(generator)
+        operation.takes = (*takes, operation.seed) if operation.seed else takes
         operation.several = isinstance(result, (list, tuple))
         results = result if operation.several else [result]
         operation.outputs = tuple(map(self._output, results))
@@ -182,6 +212,8 @@ class _Recorder(TorchDispatchMode):
             operation.value = result
         if function is _READ:
             self._told.append(operation)
+            if self.inside is not None and type(result) is float:
+                self._passed.append((self.inside, operation))
         if _shaped_by_values(function, args):
             operation.shapes = tuple(tuple(x.shape) for x in results)
         self.recording.operations.append(operation)
@@ -223,8 +255,9 @@ class _Recorder(TorchDispatchMode):
         key = memory._cdata
         first, kept = self._memory.get(key, (slot, None))
         if kept is None or kept.expired():
-            first, kept = slot, torch.multiprocessing.reductions.StorageWeakRef(
-                memory
+            first, kept = (
+                slot,
+                torch.multiprocessing.reductions.StorageWeakRef(memory),
             )
             self._memory[key] = first, kept
         return first
@@ -236,7 +269,8 @@ class _Recorder(TorchDispatchMode):
             if argument.alias_info is None or not argument.alias_info.is_write:
                 continue
             value = args[i] if i < len(args) else kwargs.get(argument.name)
-            for tensor in value if isinstance(value, (list, tuple)) else [value]:
+            values = value if isinstance(value, (list, tuple)) else [value]
+            for tensor in values:
                 if isinstance(tensor, torch.Tensor):
                     yield self.argument(tensor)
 
@@ -252,9 +286,34 @@ class _Recorder(TorchDispatchMode):
                 and value & 0xFFFFFFFF == generator.initial_seed()
             ):
                 self._told.remove(operation)
-                operation.seeds = True
-                return operation.number
+                operation.passed = True
+                return Told(operation.number)
         return None
+
+    def _passed_on(self, arguments, takes):
+        """Arguments, with what told a number in the place of the number.
+
+        It was told to the function of PyTorch that runs now, and no further,
+        as a learning rate that is an argument of an update.
+        """
+        for inside, operation in self._passed:
+            leaves, structure = _pytree.tree_flatten(arguments)
+            found = [
+                i
+                for i, leaf in enumerate(leaves)
+                if type(leaf) is float and leaf == operation.value
+            ]
+            if inside is self.inside and len(found) == 1:
+                leaves[found[0]] = Told(operation.number)
+                takes.append(leaves[found[0]])
+                operation.passed = True
+                arguments = _pytree.tree_unflatten(leaves, structure)
+        self._passed = [
+            (inside, operation)
+            for inside, operation in self._passed
+            if inside is self.inside and not operation.passed
+        ]
+        return arguments
 
 
 def _shaped_by_values(function, args):
@@ -267,15 +326,34 @@ def _shaped_by_values(function, args):
     return True
 
 
-class _Values(TorchFunctionMode):
-    """Notes where values are handed to Python that no operation tells of."""
+_ARRAYS = {"numpy", "tolist", "__array__", "__dlpack__"}
+_NUMBERS = {
+    "__bool__", "__complex__", "__contains__", "__float__", "__format__",
+    "__index__", "__int__", "__len__", "__repr__", "allclose", "equal",
+    "is_nonzero", "item",
+}  # fmt: skip
 
-    def __init__(self, recording):
+
+class _Values(TorchFunctionMode):
+    """Notes where values are handed to Python.
+
+    Args:
+        recorder: The `_Recorder` that is told.
+    """
+
+    def __init__(self, recorder):
         super().__init__()
-        self._recording = recording
+        self._recorder = recorder
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         name = getattr(function, "__name__", "")
-        if name in ("numpy", "tolist", "__array__", "__dlpack__"):
-            self._recording.refuse(f"values are taken by `Tensor.{name}`")
-        return function(*args, **(kwargs or {}))
+        if name in _ARRAYS:
+            reason = f"values are taken by `Tensor.{name}`"
+            self._recorder.recording.refuse(reason)
+        outer = self._recorder.inside
+        # One for each call.
+        self._recorder.inside = None if name in _NUMBERS else object()
+        try:
+            return function(*args, **(kwargs or {}))
+        finally:
+            self._recorder.inside = outer

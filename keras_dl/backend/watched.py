@@ -97,8 +97,7 @@ class Watched:
         names = [
             name
             for name in itertools.islice(space, _LONGEST)
-            if name not in _SKIPPED
-            and (id(space), name) not in self._ignored
+            if name not in _SKIPPED and (id(space), name) not in self._ignored
         ]
         if names:
             self._spaces.append(_Space(path + form, space, names))
@@ -209,7 +208,8 @@ class Watched:
         before = zip(self._values, self._trainable, strict=True)
         for variable, then in zip(self.variables, before, strict=True):
             now = variable._value, variable.trainable
-            for name, a, b in zip(("value", "trainable"), then, now, strict=True):
+            names = "value", "trainable"
+            for name, a, b in zip(names, then, now, strict=True):
                 if a is not b:
                     path = f"{variable.path}.{name}"
                     found[id(variable), name] = path, a, b
@@ -291,9 +291,7 @@ def _is_compared(value):
     """Whether `==` tells whether this is another one."""
     if isinstance(value, tuple):
         return all(map(_is_compared, value))
-    return (
-        isinstance(value, _SCALARS) or type(value).__eq__ is object.__eq__
-    )
+    return isinstance(value, _SCALARS) or type(value).__eq__ is object.__eq__
 
 
 def _equal(a, b):
