@@ -163,7 +163,8 @@ def _tf_step(model):
 
 def _torch_step(model):
     model.train()
-    return model.train_step
+    model.make_train_function()
+    return lambda batch: model.train_function([batch])
 
 
 def compiled(layer, function):

@@ -6,6 +6,7 @@ training, is recorded as the operations that it comes to, and run as these.
 """
 
 import collections
+import itertools
 import logging
 
 import keras
@@ -69,19 +70,22 @@ class Recorded:
         self._changed, self._counted = (), {}
 
     def __call__(self, *arguments):
+        leaves = []
+        outline = _outline(arguments, leaves)
         if self.reason or is_differentiated() or scope.is_open():
-            return self._function(*arguments)
-        leaves, structure = _flat(arguments)
+            return self._function(*_rebuilt(arguments, iter(leaves)))
         self.follow()
-        return self._run(leaves, structure)
+        return self._run(arguments, leaves, outline)
 
     def run(self, *arguments):
         """The same, if nothing was changed since the last look at attributes.
 
         Nobody differentiates through it.
         """
+        leaves = []
+        outline = _outline(arguments, leaves)
         with torch.no_grad():
-            return self._run(*_flat(arguments))
+            return self._run(arguments, leaves, outline)
 
     def follow(self):
         """Looks whether attributes are others than when it was recorded."""
@@ -108,56 +112,51 @@ class Recorded:
     def _watch(self):
         return Watched(self._roots, self._ignored)
 
-    def _run(self, leaves, structure):
-        case = self._case(leaves, structure)
+    def _run(self, arguments, leaves, outline):
+        case = self._case(outline, leaves)
         if case is None:
-            return self._function(*_pytree.tree_unflatten(leaves, structure))
-        tensors = _tensors(leaves)
+            return self._function(*_rebuilt(arguments, iter(leaves)))
         for program in case.programs:
             if self._through(program):
-                found = self._call(program, tensors, leaves, structure)
+                found = self._call(program, leaves, arguments)
                 if found is not MISS:
                     return program.result(found)
         never = case.programs and not any(map(self._through, case.programs))
         if never or not case.called:
             case.called = True
-            return self._function(*_pytree.tree_unflatten(leaves, structure))
-        return self._record(case, leaves, structure)
+            return self._function(*_rebuilt(arguments, iter(leaves)))
+        return self._record(case, leaves, arguments)
 
     def _through(self, program):
         """Whether a program may run where somebody may differentiate."""
         nobody = not self._differentiable or not torch.is_grad_enabled()
         return nobody or program.is_a_function
 
-    def _call(self, program, tensors, leaves, structure):
+    def _call(self, program, leaves, arguments):
         if not self._differentiable or not torch.is_grad_enabled():
-            return program(tensors)
+            return program(_tensors(leaves))
         variables = [v for v in self._watched.variables if v.trainable]
         return _AsItself.apply(
             program,
             self._function,
-            structure,
+            arguments,
             variables,
             len(leaves),
             *leaves,
             *(variable.value for variable in variables),
         )
 
-    def _case(self, leaves, structure):
+    def _case(self, outline, leaves):
         """What is known of such arguments, `None` if nothing ever will be."""
         if self.reason or not all(map(_is_known, leaves)):
             return None
-        plain = not self._differentiable
-        if plain and any(getattr(x, "requires_grad", False) for x in leaves):
+        differentiable = self._differentiable and torch.is_grad_enabled()
+        if not differentiable and any(map(_requires_gradient, leaves)):
             return None
         ids = list(map(id, leaves))
-        key = (
-            structure,
-            *map(_kind, leaves),
-            # Which of them are one.
-            len(set(ids)) < len(ids) and tuple(map(ids.index, ids)),
-            torch.is_grad_enabled() and self._differentiable,
-        )
+        # Which of them are one, too.
+        same = len(set(ids)) < len(ids) and tuple(map(ids.index, ids))
+        key = outline, same, differentiable
         case = self._cases.get(key)
         if case is None:
             case = self._cases[key] = _Case()
@@ -167,7 +166,7 @@ class Recorded:
             self._cases.move_to_end(key)
         return case
 
-    def _record(self, case, leaves, structure):
+    def _record(self, case, leaves, arguments):
         """Runs the function as it is, and learns from that."""
         before = self._watch()
         specs = []
@@ -177,7 +176,7 @@ class Recorded:
             specs.append(spec)
             return found
 
-        arguments = _pytree.tree_unflatten(leaves, structure)
+        arguments = _rebuilt(arguments, iter(leaves))
         result, recording = record(
             lambda: self._function(*arguments), leaves, leaves_of
         )
@@ -190,7 +189,7 @@ class Recorded:
         return result
 
     def _unknown(self, recording):
-        """Variables that could be replaced without our notice, if any."""
+        """Why not, if there are variables that could become others unseen."""
         known = {id(variable._value) for variable in self._watched.variables}
         if any(
             isinstance(tensor, torch.nn.Parameter) and id(tensor) not in known
@@ -307,8 +306,10 @@ class _AsItself(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, program, function, structure, variables, number, *sources):
-        ctx.function, ctx.structure = function, structure
+    def forward(ctx, program, function, arguments, variables, number, *sources):
+        # Without the tensors, which are saved below.
+        ctx.function = function
+        ctx.arguments = _rebuilt(arguments, itertools.repeat(None))
         ctx.variables, ctx.number = variables, number
         ctx.others = [
             None if isinstance(source, torch.Tensor) else source
@@ -339,7 +340,7 @@ class _AsItself(torch.autograd.Function):
             for place in places:
                 sources[place] = fresh(sources[place])
             leaves, values = sources[: ctx.number], sources[ctx.number :]
-            arguments = _pytree.tree_unflatten(leaves, ctx.structure)
+            arguments = _rebuilt(ctx.arguments, iter(leaves))
             with substituted(zip(ctx.variables, values, strict=True)):
                 found = _pytree.tree_leaves(ctx.function(*arguments))
             pairs = [
@@ -360,17 +361,33 @@ class _AsItself(torch.autograd.Function):
         return tuple(results)
 
 
-def _flat(arguments):
-    """The leaves of arguments, tensors as plain ones, and their structure."""
-    leaves, structure = _pytree.tree_flatten(arguments)
-    return list(map(_plain, leaves)), structure
+def _outline(value, leaves):
+    """What a structure of arguments is but for its tensors; adds its leaves.
+
+    Tensors and arrays are added as tensors of plain layout, since a program
+    leaves out what made them so.
+    """
+    kind = type(value)
+    if kind is tuple or kind is list:
+        return kind, *[_outline(x, leaves) for x in value]
+    if kind is dict:
+        return kind, *[(name, _outline(x, leaves)) for name, x in value.items()]
+    if isinstance(value, np.ndarray):
+        value = keras.ops.convert_to_tensor(value)
+    if isinstance(value, torch.Tensor):
+        leaves.append(value.contiguous())
+        return value.shape, value.dtype, value.device
+    leaves.append(value)
+    return kind, value if _is_known(value) else None
 
 
-def _plain(leaf):
-    """A tensor of plain layout, as a program leaves out what made it so."""
-    if isinstance(leaf, np.ndarray):
-        leaf = keras.ops.convert_to_tensor(leaf)
-    return leaf.contiguous() if isinstance(leaf, torch.Tensor) else leaf
+def _rebuilt(structure, leaves):
+    """The structure with other leaves."""
+    if type(structure) in (tuple, list):
+        return type(structure)([_rebuilt(x, leaves) for x in structure])
+    if type(structure) is dict:
+        return {name: _rebuilt(x, leaves) for name, x in structure.items()}
+    return next(leaves)
 
 
 def _tensors(leaves):
@@ -383,7 +400,5 @@ def _is_known(leaf):
     return type(leaf) is torch.Tensor or isinstance(leaf, constants)
 
 
-def _kind(leaf):
-    if isinstance(leaf, torch.Tensor):
-        return leaf.shape, leaf.dtype, leaf.device
-    return type(leaf), leaf
+def _requires_gradient(leaf):
+    return isinstance(leaf, torch.Tensor) and leaf.requires_grad
