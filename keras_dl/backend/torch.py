@@ -18,7 +18,7 @@ from keras_dl.backend import (
     torch_networks,
     torch_recurrent,
 )
-from keras_dl.backend.torch_graph import Recorded
+from keras_dl.backend.torch_recorded import Recorded
 
 name = "torch"
 value_and_gradients = torch_gradients.value_and_gradients
@@ -54,7 +54,13 @@ def recorded_step(model, function, name):
     """A step of a model, from its second call of the same shapes recorded."""
     if model.run_eagerly or model.jit_compile:
         return function
-    return Recorded(function, model, differentiable=False, name=name)
+    return Recorded(
+        function,
+        model,
+        differentiable=False,
+        cuda_graphs=model.cuda_graphs,
+        name=name,
+    )
 
 
 def compiled_loop(body, variables=()):

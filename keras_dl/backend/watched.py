@@ -149,7 +149,7 @@ class Watched:
         self._lengths = list(map(len, self._lists))
         self._entries = list(itertools.chain.from_iterable(self._lists))
         self._values = list(map(_value_of, self.variables))
-        self._trainable = list(map(_trainable_of, self.variables))
+        self._flags = list(map(_trainable_of, self.variables))
 
     def same(self):
         """Whether everything is as it was."""
@@ -166,7 +166,7 @@ class Watched:
         one = operator.is_
         return (
             all(map(one, map(_value_of, self.variables), self._values))
-            and list(map(_trainable_of, self.variables)) == self._trainable
+            and list(map(_trainable_of, self.variables)) == self._flags
             and all(
                 map(
                     one,
@@ -205,7 +205,7 @@ class Watched:
 
     def _changed_variables(self):
         found = {}
-        before = zip(self._values, self._trainable, strict=True)
+        before = zip(self._values, self._flags, strict=True)
         for variable, then in zip(self.variables, before, strict=True):
             now = variable._value, variable.trainable
             names = "value", "trainable"
@@ -217,7 +217,7 @@ class Watched:
 
 
 _value_of = operator.attrgetter("_value")
-_trainable_of = operator.attrgetter("_trainable")
+_trainable_of = operator.attrgetter("trainable")
 
 
 def _is_looked_into(value):

@@ -10,7 +10,15 @@ class RestoredModel(keras.Model):
 
     On JAX Keras moves the values out of the variables while it runs over data;
     an error would leave the model without them.
+
+    Its steps are recorded on PyTorch; see docs/speed.md.
+
+    Class attributes:
+        cuda_graphs: Whether recorded steps become graphs of CUDA where they
+            can. Untried, and so off.
     """
+
+    cuda_graphs = False
 
     def make_train_function(self, force=False):
         before = self.train_function

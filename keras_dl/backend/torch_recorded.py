@@ -17,13 +17,14 @@ from torch.utils import _pytree
 from keras_dl.backend import scope
 from keras_dl.backend.nesting import is_differentiated
 from keras_dl.backend.scope import substituted
+from keras_dl.backend.torch_cuda import captured
 from keras_dl.backend.torch_gradients import fresh, taken_once_more
 from keras_dl.backend.torch_program import MISS, Program, difference, kind
 from keras_dl.backend.torch_recording import record
 from keras_dl.backend.watched import Watched, counts
 
 _logger = logging.getLogger("keras_dl")
-_CASES = 24  # Sets of shapes that are remembered.
+_CASES = 64  # Sets of shapes that are remembered.
 _KINDS = 8  # Of steps that values tell from one another.
 
 
@@ -50,6 +51,7 @@ class Recorded:
         owner: An object whose attributes decide what the function does.
         differentiable: Whether somebody may differentiate through it.
         in_place: Whether the tensors may be written to.
+        cuda_graphs: Whether programs become graphs of CUDA where they can.
         name: What it is called where it cannot be recorded.
     """
 
@@ -59,11 +61,13 @@ class Recorded:
         owner=None,
         differentiable=True,
         in_place=False,
+        cuda_graphs=False,
         name=None,
     ):
         self._function, self._name = function, name or "a function"
         self._roots = [function, owner]
         self._differentiable, self._in_place = differentiable, in_place
+        self._cuda_graphs = cuda_graphs
         self._cases = collections.OrderedDict()
         # Why it stays as it is, what was watched, and what of it was ignored.
         self.reason, self._watched, self._ignored = None, None, set()
@@ -134,7 +138,10 @@ class Recorded:
 
     def _call(self, program, leaves, arguments):
         if not self._differentiable or not torch.is_grad_enabled():
-            return program(_tensors(leaves))
+            tensors = _tensors(leaves)
+            if self._cuda_graphs:
+                return program.as_cuda_graph(tensors)(tensors)
+            return program(tensors)
         variables = [v for v in self._watched.variables if v.trainable]
         return _AsItself.apply(
             program,
@@ -284,12 +291,18 @@ class _Known(Program):
         ]
         super().__init__(recording, made, in_place)
         self.recording, self.told = recording, kind(recording)
-        self._structure = structure
+        self._structure, self._captured = structure, None
         self._keys = None
         if structure.type is dict and structure.num_nodes - 1 == len(
             recording.results
         ):
             self._keys = structure.context
+
+    def as_cuda_graph(self, tensors):
+        """The program, or the CUDA graph that it comes to."""
+        if self._captured is None:
+            self._captured = captured(self, tensors)
+        return self._captured
 
     def result(self, leaves):
         """What the function returns, of its leaves."""
