@@ -57,6 +57,7 @@ scale_by_replicas = _adapted("scale_by_replicas")
 scan = _adapted("scan")
 segment_sum = _adapted("segment_sum")
 unscale = _adapted("unscale")
+update = _adapted("update")
 value_and_gradients = _adapted("value_and_gradients")
 variable_gradients = _adapted("variable_gradients")
 write_at = _adapted("write_at")
@@ -95,6 +96,7 @@ __all__ = [
     "segment_sum",
     "substituted",
     "unscale",
+    "update",
     "value_and_gradients",
     "variable_gradients",
     "write_at",

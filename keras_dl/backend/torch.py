@@ -16,6 +16,7 @@ from keras_dl.backend import (
     torch_gradients,
     torch_images,
     torch_networks,
+    torch_optimizers,
     torch_recurrent,
 )
 from keras_dl.backend.torch_graph import Recorded
@@ -151,7 +152,13 @@ def segment_sum(values, segments, number):
 def apply_gradients(optimizer, gradients, variables):
     """Applies `gradients` to `variables` by `optimizer`."""
     with torch.no_grad():
-        optimizer.apply(gradients, variables)
+        torch_optimizers.apply(optimizer, gradients, variables)
+
+
+def update(optimizer, gradients, variables):
+    """The weight decay and update of `apply_gradients` alone."""
+    with torch.no_grad():
+        torch_optimizers.update(optimizer, gradients, variables)
 
 
 def run_if(condition, function, variables):
