@@ -39,6 +39,7 @@ densify = _adapted("densify")
 exchange_rows = _adapted("exchange_rows")
 forget_compiled = _adapted("forget_compiled")
 fused_attention = _adapted("fused_attention")
+fused_updates = _adapted("fused_updates")
 gather_last = _adapted("gather_last")
 gru = _adapted("gru")
 linear = _adapted("linear")
@@ -76,6 +77,7 @@ __all__ = [
     "exchange_rows",
     "forget_compiled",
     "fused_attention",
+    "fused_updates",
     "gather_last",
     "gru",
     "linear",

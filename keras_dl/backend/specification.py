@@ -68,6 +68,11 @@ def apply_gradients(optimizer, gradients, variables):
     optimizer.apply(gradients, variables)
 
 
+def fused_updates(optimizer):
+    """A context in which `optimizer.apply` is `apply_gradients`."""
+    return contextlib.nullcontext()
+
+
 def update(optimizer, gradients, variables):
     """The weight decay and update of `apply_gradients` alone.
 

@@ -30,6 +30,7 @@ lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
 recurrent_kernel_pays = torch_recurrent.pays
 records_gradients = torch_recurrent.records_gradients
+fused_updates = torch_optimizers.fused_updates
 convolve = torch_images.convolve
 convolve_back = torch_images.convolve_back
 normalize_batch = torch_images.normalize_batch

@@ -25,6 +25,7 @@ the passes of a part share is read once, and what is computed on the way
 weights, but at most as the largest variable.
 """
 
+import contextlib
 import functools
 import math
 
@@ -52,11 +53,26 @@ def apply(optimizer, gradients, variables):
     scaled = type(optimizer) is optimizers.LossScaleOptimizer
     own = optimizer.inner_optimizer if scaled else optimizer
     if not (optimizer.built and _is_ours(own, gradients, variables)):
-        optimizer.apply(gradients, variables)
+        type(optimizer).apply(optimizer, gradients, variables)
     elif scaled:
         _take_scaled_step(optimizer, gradients, variables)
     else:
         _take_step(optimizer, gradients, variables, optimizer.loss_scale_factor)
+
+
+@contextlib.contextmanager
+def fused_updates(optimizer):
+    """Inside it `optimizer.apply` is `apply`: for a step that Keras wrote.
+
+    Gradients, which Keras keeps until the next step, are freed behind it.
+    """
+    optimizer.apply = functools.partial(apply, optimizer)
+    try:
+        yield
+    finally:
+        del optimizer.apply
+        for variable in optimizer._trainable_variables:
+            variable._value.grad = None
 
 
 def update(optimizer, gradients, variables):

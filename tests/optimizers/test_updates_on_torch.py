@@ -9,7 +9,7 @@ from keras import optimizers
 from keras.optimizers import schedules
 from sequences import normal
 
-from keras_dl import backend
+from keras_dl import applications, backend
 from keras_dl.optimizers import ParameterGroups
 
 if backend.name != "torch":
@@ -400,6 +400,16 @@ def test_groups_are_fused(fused):
         optimizer, list(map(torch.tensor, SLOPES[0])), variables
     )
     assert fused == [1] * 5
+
+
+def test_models_that_keras_trains_are_fused(fused):
+    """Applications train by a step of Keras'."""
+    model = applications.MLP((4,), num_outputs=2)
+    model.compile(scaled())
+    model.fit(normal(8, 3), np.arange(8) % 2, batch_size=4, verbose=0)
+    assert fused == [4, 4]
+    assert "apply" not in vars(model.optimizer)
+    assert all(v.value.grad is None for v in model.trainable_variables)
 
 
 class Alive(TorchDispatchMode):
