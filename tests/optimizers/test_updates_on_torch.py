@@ -359,7 +359,11 @@ def test_loss_scaling_with_overflows(fused):
 def test_gradients_stay_as_they_are():
     """Users may look at them afterwards, and several may be one tensor."""
     one = torch.ones(4, 6)
-    for options in ({"clipnorm": 0.1}, {"gradient_accumulation_steps": 2}):
+    for options in (
+        {"clipnorm": 0.1},
+        {"clipvalue": 0.1},
+        {"gradient_accumulation_steps": 2},
+    ):
         variables = [keras.Variable(START[0]), keras.Variable(START[0])]
         optimizer = built(KINDS["adamw"], variables, **options)
         for _ in range(4):
