@@ -26,6 +26,7 @@ NAMES = (
     "recurrent_step",
     "transformer_step",
     "bert_step",
+    "bert_base_step",
     "generation",
     "masking",
     "import_time",

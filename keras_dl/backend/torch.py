@@ -16,6 +16,7 @@ from keras_dl.backend import (
     torch_gradients,
     torch_images,
     torch_networks,
+    torch_optimizers,
     torch_recurrent,
 )
 from keras_dl.backend.torch_recorded import Recorded
@@ -29,6 +30,7 @@ lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
 recurrent_kernel_pays = torch_recurrent.pays
 records_gradients = torch_recurrent.records_gradients
+fused_updates = torch_optimizers.fused_updates
 convolve = torch_images.convolve
 convolve_back = torch_images.convolve_back
 normalize_batch = torch_images.normalize_batch
@@ -164,7 +166,13 @@ def segment_sum(values, segments, number):
 def apply_gradients(optimizer, gradients, variables):
     """Applies `gradients` to `variables` by `optimizer`."""
     with torch.no_grad():
-        optimizer.apply(gradients, variables)
+        torch_optimizers.apply(optimizer, gradients, variables)
+
+
+def update(optimizer, gradients, variables):
+    """The weight decay and update of `apply_gradients` alone."""
+    with torch.no_grad():
+        torch_optimizers.update(optimizer, gradients, variables)
 
 
 def run_if(condition, function, variables):

@@ -4,6 +4,7 @@ import inspect
 
 import keras
 
+from keras_dl import backend
 from keras_dl.checks import check_counts_updates
 from keras_dl.models.checked_data import run_checked
 from keras_dl.models.class_weight import ClassWeightedModel
@@ -100,6 +101,11 @@ class SupervisedModel(
 
     def check_loss(self, loss):
         """Refuses a loss that does not fit the outputs; see `takes_logits`."""
+
+    def train_step(self, *args):
+        """As `keras.Model.train_step`; see `backend.fused_updates`."""
+        with backend.fused_updates(self.optimizer):
+            return super().train_step(*args)
 
     def compile(
         self,

@@ -95,7 +95,8 @@ def test_with_rates_of_1_it_is_the_given_optimizer(kind):
     ours = compiled(ParameterGroups(make(), LAYERS, [1.0, 1, 1.0]))
     for made in (plain, ours):
         made.fit(X, Y, batch_size=8, epochs=4, shuffle=False, verbose=0)
-    assert_same(ours.get_weights(), plain.get_weights())
+    # On PyTorch the last digit is rounded elsewhere: updates are fused.
+    assert_close(ours.get_weights(), plain.get_weights(), rtol=0, atol=1e-6)
     assert int(ours.optimizer.iterations) == int(plain.optimizer.iterations)
     config = ours.optimizer.get_config()
     again = ParameterGroups.from_config(config)
