@@ -219,6 +219,7 @@ CHANCE = {
     "_losses",
     "_name",
     "_nodes",
+    "_operations",
     "_outputs",
     "_path",
     "_values",
