@@ -55,7 +55,7 @@ SKIPPED = {
     "_auto_config", "_build_shapes_dict", "_call_has_context_arg",
     "_compiled_trainable_state", "_eval_epoch_iterator", "_inbound_nodes",
     "_loss_ids", "_losses", "_nodes", "_non_persistent_buffers_set",
-    "_operations_by_depth", "_outbound_nodes", "_tracker",
+    "_operations_by_depth", "_outbound_nodes", "_torch_params", "_tracker",
 }  # fmt: skip
 # Name: what has it, and what breaks without it.
 NAMES = {

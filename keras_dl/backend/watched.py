@@ -28,7 +28,7 @@ _SKIPPED = {
     "_compile_config", "_compiled_trainable_state", "_eval_epoch_iterator",
     "_inbound_nodes", "_losses", "_loss_ids", "_nodes", "_nodes_by_depth",
     "_non_persistent_buffers_set", "_operations_by_depth", "_outbound_nodes",
-    "_tracker", "build", "call_signature_parameters", "history",
+    "_torch_params", "_tracker", "build", "call_signature_parameters", "history",
     "predict_function", "quantize", "stop_evaluating", "stop_predicting",
     "stop_training", "test_function", "tracker", "train_function",
 }  # fmt: skip
@@ -240,7 +240,7 @@ class _Space:
     """
 
     def __init__(self, form, space, names):
-        self.space, self._form, self._length = space, form, len(space)
+        self.space, self._form, self._names = space, form, _named(space)
         # Tensors and the like cannot be compared by `==`.
         self.plain = [x for x in names if _is_compared(space[x])]
         self.others = [x for x in names if not _is_compared(space[x])]
@@ -259,10 +259,15 @@ class _Space:
             now = space.get(name, _GONE)
             if now is not then and not _equal(now, then):
                 found[id(self.space), name] = self._form.format(name), then, now
-        if len(space) != self._length:
+        if (names := _named(space)) != self._names:
             form = self._form.format("...")
-            found[id(self.space), None] = form, self._length, len(space)
+            found[id(self.space), None] = form, self._names, names
         return found
+
+
+def _named(space):
+    """The names in a dict that say something."""
+    return {name for name in space if name not in _SKIPPED}
 
 
 def _held(cells):

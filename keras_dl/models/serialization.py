@@ -82,8 +82,8 @@ class ConfiguredModel(keras.Model):
         if not self.built:
             return
         saved, to_replace = self._saved, self._saved.to_replace
-        saved.to_replace = {}
         if to_replace:
+            saved.to_replace = {}
             restore(self, to_replace)
             saved.replaced.update(to_replace)
         if saved.quantization:
