@@ -127,8 +127,15 @@ class Program:
 
     def __call__(self, tensors):
         """The leaves that come out, or `MISS`."""
-        with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
-            return self._run(*tensors)
+        try:
+            with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
+                return self._run(*tensors)
+        except Exception as error:
+            error.add_note(
+                "This happened in a recorded step: `compile(run_eagerly=True)` "
+                "shows where."
+            )
+            raise
 
 
 class _Code:

@@ -6,6 +6,7 @@ training, is recorded as the operations that it comes to, and run as these.
 """
 
 import collections
+import functools
 import itertools
 import logging
 
@@ -124,6 +125,7 @@ class Recorded:
             if self._through(program):
                 found = self._call(program, leaves, arguments)
                 if found is not MISS:
+                    case.missed = 0
                     return program.result(found)
         never = case.programs and not any(map(self._through, case.programs))
         if never or not case.called:
@@ -163,7 +165,7 @@ class Recorded:
         ids = list(map(id, leaves))
         # Which of them are one, too.
         same = len(set(ids)) < len(ids) and tuple(map(ids.index, ids))
-        key = outline, same, differentiable
+        key = outline, same, differentiable and _precision()
         case = self._cases.get(key)
         if case is None:
             case = self._cases[key] = _Case()
@@ -232,10 +234,11 @@ class _Case:
     Attributes:
         called: Whether there was a call.
         programs: What can be run, the last one first.
+        missed: How many calls in a row no program was good for.
     """
 
     def __init__(self):
-        self.called, self.programs = False, []
+        self.called, self.programs, self.missed = False, [], 0
         self._seen, self._doubtful = [], []
 
     def doubt(self):
@@ -249,30 +252,31 @@ class _Case:
         Returns:
             Why there can be none, or `None`.
         """
-        told = kind(recording)
+        told, self.missed = kind(recording), self.missed + 1
         for program in self._doubtful:
             if told == program.told and not difference(
                 recording, program.recording
             ):
                 self._doubtful.remove(program)
-                self.programs.insert(0, program)
+                self._add(program)
                 return None
         for other in self._seen:
             if told == kind(other):
                 reason = difference(recording, other)
                 if not reason:
                     self._seen.remove(other)
-                    self._doubtful = [
-                        x for x in self._doubtful if x.told != told
-                    ]
-                    self.programs.insert(
-                        0, _Known(recording, other, structure, in_place)
-                    )
+                    self._add(_Known(recording, other, structure, in_place))
                 return reason
-        self._seen.append(recording)
-        if len(self._seen) + len(self.programs) > _KINDS:
+        self._seen = [*self._seen[1 - _KINDS :], recording]
+        if self.missed > 2 * _KINDS:
             return "values that it looks at change all the time"
         return None
+
+    def _add(self, program):
+        self.missed = 0
+        self.programs = [program, *self.programs[: _KINDS - 1]]
+        # Of these values there is a better one now.
+        self._doubtful = [x for x in self._doubtful if x.told != program.told]
 
 
 class _Known(Program):
@@ -372,6 +376,16 @@ class _AsItself(torch.autograd.Function):
         for place, gradient in zip(places, gradients, strict=True):
             results[5 + place] = gradient
         return tuple(results)
+
+
+@functools.cache
+def _probe():
+    return keras.Variable(1.0, dtype="float32", trainable=False)
+
+
+def _precision():
+    """What variables read as within the layer that is called now, if any."""
+    return _probe().value.dtype
 
 
 def _outline(value, leaves):
