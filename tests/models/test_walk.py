@@ -184,8 +184,8 @@ def ours_or_keras(error):
     )
 
 
-# On TensorFlow Keras' steps forget sizes once they differ ("relaxed shapes"), and
-# what no longer fits is an error of its graph.
+# Not on TensorFlow: Keras' steps there forget sizes once they differ (relaxed
+# shapes), and what does not fit is then an error of its graph.
 @pytest.mark.compiled(on="jax")
 def test_no_other_number_and_no_error_from_inside(models):
     rng = np.random.default_rng(7)
