@@ -4,6 +4,7 @@ Outputs, gradients and a training step of each case, in one process for each
 backend, are compared with PyTorch's, which other tests compare with oracles.
 """
 
+import of_generation
 import of_layers
 import of_methods
 import of_models
@@ -26,7 +27,14 @@ from keras_dl import (
 from keras_dl.testing import compare_many
 from keras_dl.testing.report import Row
 
-FILES = (of_layers, of_parts, of_models, of_methods, of_trainers)
+FILES = (
+    of_layers,
+    of_parts,
+    of_models,
+    of_methods,
+    of_trainers,
+    of_generation,
+)
 ROUNDING = 2e-7
 ROOMS = (
     applications,
@@ -45,7 +53,6 @@ WITHOUT = {
     losses.adversarial: "looks a loss up by its name",
     heads.Head: "what heads have in common",
     heads.EntityAlignment: "MaskedLM with other targets",
-    keras_dl.generate: "test_generation.py has the texts of all backends",
     training.PerturbedTask: "holds what perturbations are given",
     training.SupervisedBatch: "holds what terms are given",
     models.ConfiguredModel: "what models have in common",

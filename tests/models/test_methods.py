@@ -358,14 +358,14 @@ METHODS = {
 }
 # Of each method one model is tried on JAX and TensorFlow, too.
 COMPILED = (
-    "plain training-keras-hub classifier",
-    "feature reading-keras.applications",
+    "plain training-functional CNN",
+    "feature reading-functional CNN",
     "gradient by inputs-functional CNN",
     "gradient by embeddings-TaskModel, one head",
     "term of a teacher-TaskModel, two heads",
     "weight mask-MLP",
-    "replaced layer-VGG16",
-    "int8-Seq2Seq",
+    "replaced layer-MLP",
+    "int8-MLP",
 )
 
 

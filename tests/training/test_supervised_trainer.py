@@ -91,7 +91,7 @@ MODELS = {
 }
 
 
-@pytest.mark.compiled("mlp", "heads")
+@pytest.mark.compiled("mlp")
 @pytest.mark.parametrize("kind", MODELS)
 def test_with_no_term_it_is_keras_own_fit(kind):
     make, x, y = MODELS[kind]
