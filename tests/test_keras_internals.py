@@ -120,6 +120,10 @@ NAMES = {
         sequential,
         "trainers override it, on TensorFlow: test_trainer.py",
     ),
+    "_model_variables_moving_average": (
+        lambda: built(optimizers.SGD(use_ema=True)),
+        "trainers keep pruned weights out of averages: AttributeError",
+    ),
     "_modules": (
         sequential,
         "PyTorch's: sublayers by path: test_features.py",
@@ -154,7 +158,7 @@ NAMES = {
     ),
     "_trainable_variables": (
         lambda: built(optimizers.SGD()),
-        "loss scaling on JAX: AttributeError",
+        "loss scaling on JAX, averages of masked weights: AttributeError",
     ),
     "_use_weight_decay": (
         lambda: optimizers.AdamW(),

@@ -17,7 +17,7 @@ from keras_dl.layers import (
 )
 from keras_dl.layers.attention.entity_fusion import NO_ENTITY
 from keras_dl.layers.lookup import looked_up
-from keras_dl.models.features import block_paths
+from keras_dl.models.features import stack_paths
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -388,7 +388,7 @@ class BERT(PublishedModel):
     def feature_paths(self):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [f"blocks/{self._place(i)}" for i in range(self.num_layers)]
-        names = block_paths([(path, f"{path}/attention") for path in blocks])
+        names = stack_paths(self, blocks)
         return {**names, "embeddings": "token_embedding@0"}
 
     def embedding_paths(self):

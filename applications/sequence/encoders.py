@@ -21,7 +21,7 @@ from keras_dl.layers import (
 from keras_dl.layers.lookup import looked_up
 from keras_dl.models import Encoder
 from keras_dl.models.encoder import POOLINGS, pool
-from keras_dl.models.features import block_paths
+from keras_dl.models.features import block_paths, stack_paths
 
 
 class _TokenEncoder(Encoder):
@@ -374,5 +374,5 @@ class TransformerEncoder(_TokenEncoder):
     def feature_paths(self):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [f"blocks/{i}" for i in range(self.num_layers)]
-        names = block_paths([(path, f"{path}/attention") for path in blocks])
+        names = stack_paths(self, blocks)
         return {**names, "embeddings": "token_embedding@0"}

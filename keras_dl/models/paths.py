@@ -26,7 +26,7 @@ def sublayers(model, by_place=False):
     found, seen = {}, {id(model)}
 
     def walk(layer, prefix):
-        for name, child in _children(layer, by_place):
+        for name, child in held_layers(layer, by_place):
             if id(child) not in seen:
                 seen.add(id(child))
                 found[f"{prefix}{name}"] = child
@@ -67,8 +67,8 @@ def walk(model, path):
     """
     steps, layer, rest = [], model, path
     while rest:
-        places = dict(_children(layer, True))
-        options = {**dict(_children(layer)), **places}
+        places = dict(held_layers(layer, True))
+        options = {**dict(held_layers(layer)), **places}
         names = {child.name: child for child in options.values()} | options
         # The longest name first: "blocks/0" is one step.
         for name in sorted(names, key=len, reverse=True):
@@ -104,7 +104,7 @@ _BOOKKEEPING = (
 )
 
 
-def _children(layer, by_place=False):
+def held_layers(layer, by_place=False):
     """Pairs of names and layers that a layer holds, in a fixed order."""
     graph = is_graph(layer)
     if graph:

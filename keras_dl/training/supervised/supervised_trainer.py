@@ -17,6 +17,7 @@ from keras_dl.training.supervised.arguments import (
     checked,
     several,
 )
+from keras_dl.training.supervised.averages import averages_of
 from keras_dl.training.supervised.loss_term import (
     Glimpse,
     LossTerm,
@@ -204,6 +205,14 @@ class SupervisedTrainer(Trainer):
     def _prepare(self):
         self._follow()
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `Trainer.fit`; weights end as readings keep them."""
+        history = super().fit(x, y, *args, **kwargs)
+        for reading in self.readings:
+            # Optimizers may have put moving averages in the weights' place.
+            reading.settle()
+        return history
+
     def predict_logits(self, x, *args, **kwargs):
         """As `Trainer.predict_logits`, with weights as they are read."""
         if self.readings and not self.network.built:
@@ -288,8 +297,11 @@ class SupervisedTrainer(Trainer):
             return loss, (batch.student.outputs, logs)
 
         loss, (outputs, logs) = self.minimize(loss_fn, has_aux=True)
+        averages = averages_of(self.optimizer) if self.readings else {}
         for reading in self.readings:
             reading.after_update()
+            if averages:
+                reading.settle(lambda v: averages.get(id(v)))
         return self._logs(loss, logs, x, y, outputs, sample_weight)
 
     def evaluation_step(self, data):
