@@ -5,6 +5,7 @@ import functools
 import keras
 from keras import ops
 
+from keras_dl.applications.bases.block_stack import BlockStack
 from keras_dl.applications.bert import arguments as bert_arguments
 from keras_dl.applications.bert import inputs as bert_inputs
 from keras_dl.applications.bert.files import PublishedModel
@@ -21,7 +22,7 @@ from keras_dl.models.features import stack_paths
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class BERT(PublishedModel):
+class BERT(BlockStack, PublishedModel):
     """Transformer encoder that reads a text in both directions.
 
         x_t = drop(norm(E[token_t] + P[t] + S[segment_t]))
@@ -372,6 +373,16 @@ class BERT(PublishedModel):
     def check_arrays(self, inputs):
         """Refuses arrays with ids that do not exist, and texts too long."""
         bert_inputs.check_arrays(self, inputs)
+
+    def remove_blocks(self, layers):
+        """Removes blocks for good: see `keras_dl.compression.remove_layers`."""
+        if self.entity_stream is not None:
+            raise ValueError(
+                f"Blocks of {self.name!r} cannot be removed: the last ones "
+                "read its `entity_stream`."
+            )
+        super().remove_blocks(layers)
+        self.num_distinct_layers = self.num_layers
 
     def layer_groups(self):
         """Lists of its layers, the lowest first: embeddings, blocks, pooler."""

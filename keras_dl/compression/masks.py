@@ -44,7 +44,8 @@ def masks_of(scores, numbers, scope):
     """
     if scope == "local":
         return [
-            ranks(x) >= number for x, number in zip(scores, numbers, strict=True)
+            ranks(x) >= number
+            for x, number in zip(scores, numbers, strict=True)
         ]
     flat = ops.concatenate([ops.reshape(x, (-1,)) for x in scores])
     kept = ranks(flat) >= numbers
@@ -116,7 +117,9 @@ def sparsity(model, paths=None):
     0.75
     """
     chosen = kernels(model, paths).values()
-    zeros = sum(int(ops.sum(ops.cast(ops.equal(v, 0), "int32"))) for v in chosen)
+    zeros = sum(
+        int(ops.sum(ops.cast(ops.equal(v, 0), "int32"))) for v in chosen
+    )
     return zeros / sum(int(np.prod(v.shape)) for v in chosen)
 
 

@@ -12,7 +12,7 @@ class PolynomialSparsity:
 
         s(t) = s_f + (s_0 - s_f) (1 - (t - begin) / (end - begin))^power
 
-    between `begin` and `end`; `s_0` up to `begin`, and `s_f` from `end` on. With
+    between `begin` and `end`; `s_0` up to `begin`, `s_f` from `end` on. With
     power 3 it is the cubic schedule of gradual and of movement pruning: of
     `n` steps with a warm-up of `a` and a cool-down of `c` it is
     `PolynomialSparsity(s_f, begin=a, end=n - c)`.
@@ -71,5 +71,7 @@ def as_schedule(name, value):
     if isinstance(value, PolynomialSparsity):
         return value
     return PolynomialSparsity(
-        check_fraction(name, value, "the share of pruned weights, or a schedule")
+        check_fraction(
+            name, value, "the share of pruned weights, or a schedule"
+        )
     )

@@ -77,7 +77,9 @@ class ConfiguredModel(keras.Model):
         now = dict(self.replaced) | {path: layer}
         self.replaced.clear()
         self.replaced.update(
-            (path, layer) for path, layer in now.items() if _at(self, path) is layer
+            (path, layer)
+            for path, layer in now.items()
+            if _at(self, path) is layer
         )
 
     def _post_build(self):

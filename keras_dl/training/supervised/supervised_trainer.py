@@ -10,6 +10,7 @@ from keras_dl.models import embed, taps
 from keras_dl.models.embedded import vectors_in_place
 from keras_dl.models.features import embedding_paths, padding_mask
 from keras_dl.models.readings import WeightReading, finish, weights_read
+from keras_dl.training.engine.averages import averages_of
 from keras_dl.training.engine.trainer import Trainer
 from keras_dl.training.supervised.arguments import (
     check_names,
@@ -17,7 +18,6 @@ from keras_dl.training.supervised.arguments import (
     checked,
     several,
 )
-from keras_dl.training.supervised.averages import averages_of
 from keras_dl.training.supervised.loss_term import (
     Glimpse,
     LossTerm,
@@ -469,8 +469,8 @@ class SupervisedTrainer(Trainer):
 
     @property
     def losses(self):
-        """Those of the model and of the terms; a teacher has none."""
-        parts = [self.network, *self.terms]
+        """Those of the model, terms and readings; a teacher has none."""
+        parts = [self.network, *self.terms, *self.readings]
         return [loss for part in parts for loss in part.losses]
 
     def compile(self, optimizer="adam", loss=None, **kwargs):

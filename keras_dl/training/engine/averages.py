@@ -1,5 +1,7 @@
 """The moving averages of weights that optimizers keep."""
 
+from keras import ops
+
 
 def averages_of(optimizer):
     """Moving averages by the `id` of their variables; without `use_ema` none.
@@ -18,3 +20,13 @@ def averages_of(optimizer):
             ):
                 found[id(variable)] = average
     return found
+
+
+def part_from_weights(optimizer):
+    """Gives averages arrays of their own again, after Keras' `fit`.
+
+    At its end Keras puts them in the place of the weights, on JAX the very
+    arrays, which the next run over data deletes.
+    """
+    for average in averages_of(optimizer).values():
+        average.assign(ops.copy(average))
