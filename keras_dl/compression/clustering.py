@@ -93,7 +93,9 @@ class ClusteredWeights(WeightReading):
             middles = (centres[1:] + centres[:-1]) / 2
             codes = ops.searchsorted(middles, ops.reshape(value, (-1,)))
             nearest = ops.reshape(ops.take(centres, codes, axis=0), value.shape)
-            found = value + ops.stop_gradient(nearest - value)
+            # The very centres: sums of differences would be rounded.
+            straight = value - ops.stop_gradient(value)
+            found = ops.stop_gradient(nearest) + straight
         return ops.where(zero, ops.zeros_like(found), found)
 
     def get_config(self):
