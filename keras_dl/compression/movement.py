@@ -97,12 +97,12 @@ class MovementPruning(Pruning):
             self.score_variables[path] = self.add_weight(
                 shape=self.masks[path].shape,
                 initializer="zeros",
-                regularizer=self._regularizer(),
+                regularizer=self._score_penalty(),
                 name=f"scores_{number}",
             )
         return self.score_variables[path]
 
-    def _regularizer(self):
+    def _score_penalty(self):
         if self.threshold is None or not self.penalty:
             return None
         return _ScorePenalty(self)

@@ -177,10 +177,12 @@ def _followed(layers):
                 return Structures(path, tuple(norms), name, rows)
             return None
         if isinstance(layer, keras.layers.Flatten):
-            inputs = int(np.prod(layer.compute_output_shape(_shape(layer))[1:]))
+            inputs = int(
+                np.prod(layer.compute_output_shape(_shape_into(layer))[1:])
+            )
             rows = np.arange(inputs).reshape(-1, number).T
         elif isinstance(layer, _NORMS):
-            if layer.axis not in (-1, len(_shape(layer)) - 1):
+            if layer.axis not in (-1, len(_shape_into(layer)) - 1):
                 return None
             norms.append(name)
         elif not _by_unit(layer):
@@ -188,7 +190,7 @@ def _followed(layers):
     return None
 
 
-def _shape(layer):
+def _shape_into(layer):
     return layer.get_build_config()["input_shape"]
 
 

@@ -187,9 +187,8 @@ class FactorizedEmbedding(keras.Layer):
             vectors = ops.cast(self.table(inputs), self.compute_dtype)
             return ops.matmul(vectors, projection)
         x = ops.cast(inputs, self.compute_dtype)
-        return self.table(
-            ops.matmul(x, ops.transpose(projection)), reverse=True
-        )
+        x = ops.matmul(x, ops.transpose(projection))
+        return ops.cast(self.table(x, reverse=True), self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         vectors = keras.backend.is_float_dtype(

@@ -82,7 +82,6 @@ def masked_lm():
     return applications.TaskModel(encoder, heads.MaskedLM())
 
 
-@pytest.mark.compiled
 def test_a_model_with_tied_logits(tmp_path):
     """Its tokens, positions of the vocabulary, and logits share one table."""
     model = masked_lm()

@@ -141,7 +141,6 @@ def test_blocks():
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-@pytest.mark.compiled
 def test_gates_are_learned_and_baked():
     """A penalty closes gates that the loss does not hold open."""
     model = bert()

@@ -119,7 +119,7 @@ def test_patterns():
         MagnitudePruning("2:4").attach(model)
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled("local")
 @pytest.mark.parametrize("scope", ["local", "global"])
 def test_what_is_pruned_stays_so(scope, tmp_path):
     """Under decay, momentum, moving averages; resumed within the schedule."""
@@ -158,7 +158,6 @@ def test_what_is_pruned_stays_so(scope, tmp_path):
     assert sparsity(trainer.finish()) == 0.75
 
 
-@pytest.mark.compiled("sparsity")
 @pytest.mark.parametrize("kind", ["sparsity", "threshold"])
 def test_movement(kind):
     """Scores get `w dL/dw'`, straight through; the lowest are not read."""

@@ -19,7 +19,6 @@ from keras_dl.models import features, replace_layer, weights_read
 from keras_dl.training import SupervisedTrainer
 
 
-@pytest.mark.compiled
 def test_blocks_become_one(tmp_path):
     """As an ALBERT of their mean, to the number; its file, and training."""
     model = randomized(bert(4))
@@ -112,7 +111,6 @@ def test_what_is_refused_changes_nothing(groups, message):
 X, Y = normal(24, 4).astype("float32"), np.arange(24) % 3
 
 
-@pytest.mark.compiled("centroids")
 @pytest.mark.parametrize("gradient", ["centroids", "identity"])
 def test_clusters(gradient, tmp_path):
     """Gradients of values are sums of those of their weights; then a file."""
