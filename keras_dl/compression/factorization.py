@@ -10,7 +10,7 @@ from keras_dl.checks import check_integer
 from keras_dl.compression.slices import built_like
 from keras_dl.layers import FactorizedDense, FactorizedEmbedding
 from keras_dl.models import replace_layers, sublayers
-from keras_dl.models.paths import held_layers
+from keras_dl.models.paths import places, walk
 
 
 def break_even_rank(rows, columns):
@@ -165,12 +165,12 @@ def factorize(model, paths=None, rank=None, energy=None, budget=None):
         if budget is not None:
             energy = _energy_for(model, chosen, values, budget)
         ranks = {p: rank_for_energy(v, energy) for p, v in values.items()}
-    plan = {}
+    plan, held = {}, places(model)
     for path, layer in chosen.items():
         if ranks[path] < break_even_rank(*_matrix(layer).shape):
             part = parts[path] if rank is None else _svd(layer)
             thin = _factorized(layer, part, ranks[path])
-            plan |= dict.fromkeys(_places(model, layer), thin)
+            plan |= dict.fromkeys(held[id(layer)], thin)
     return replace_layers(model, plan)
 
 
@@ -192,6 +192,7 @@ def _chosen(model, paths):
     found = {}
     for pattern in [paths] if isinstance(paths, str) else paths:
         matched = [path for path in every if re.fullmatch(pattern, path)]
+        matched = matched or _by_name(model, every, pattern)
         if not matched:
             raise ValueError(
                 "`paths` must match layers of the model. Received: "
@@ -202,6 +203,15 @@ def _chosen(model, paths):
             _check_kind(every[matched[0]], matched[0])
         found |= {path: every[path] for path in kinds}
     return found
+
+
+def _by_name(model, every, path):
+    """The path of a layer that is called by its own name, in a list."""
+    try:
+        layer = walk(model, path)[-1][-1]
+    except ValueError:  # There is none: the caller says so.
+        return []
+    return [name for name, part in every.items() if part is layer]
 
 
 def _is_kind(layer):
@@ -299,14 +309,3 @@ def _energy_for(model, chosen, values, budget):
         fits = parameters(middle) <= budget
         low, high = (middle, high) if fits else (low, middle)
     return 1.0 if parameters(1.0) <= budget else low
-
-
-def _places(model, layer):
-    """All paths under which a model holds a layer."""
-    holders = {"": model, **sublayers(model, by_place=True)}
-    return [
-        f"{path}/{name}".lstrip("/")
-        for path, holder in holders.items()
-        for name, child in held_layers(holder, by_place=True)
-        if child is layer
-    ]

@@ -1,10 +1,10 @@
 """What can be removed of a model as a whole: attention heads, hidden units."""
 
+import collections
 import dataclasses
 
 import keras
 import numpy as np
-from keras import tree
 
 from keras_dl.layers import FactorizedDense, MultiHeadAttention
 from keras_dl.models import sublayer, sublayers
@@ -135,32 +135,17 @@ def _readers(model):
     Returns:
         Dict of lists of names, and the names of what is called several times.
     """
-    config = model.get_config()
-    readers = {layer["name"]: [] for layer in config["layers"]}
-    for layer in config["layers"]:
-        nodes = layer["inbound_nodes"]
-        for source in _histories(nodes):
-            readers[source].append(layer["name"])
-    for output in _names(config["output_layers"]):
-        readers[output].append(None)
-    layers = config["layers"]
-    return readers, {x["name"] for x in layers if len(x["inbound_nodes"]) > 1}
-
-
-def _histories(nodes):
-    """Names of the layers whose outputs go into nodes of a config."""
-    if isinstance(nodes, dict):
-        if nodes.get("class_name") == "__keras_tensor__":
-            yield nodes["config"]["keras_history"][0]
-        else:
-            yield from _histories(list(nodes.values()))
-    elif isinstance(nodes, (list, tuple)):
-        for part in nodes:
-            yield from _histories(part)
-
-
-def _names(outputs):
-    return [x for x in tree.flatten(outputs) if isinstance(x, str)]
+    nodes = [node for level in model._nodes_by_depth.values() for node in level]
+    outputs = set(map(id, model.outputs))
+    calls = collections.Counter(node.operation.name for node in nodes)
+    readers = {name: [] for name in calls}
+    for node in nodes:
+        name = node.operation.name
+        for source in node.parent_nodes:
+            readers[source.operation.name].append(name)
+        if not outputs.isdisjoint(map(id, node.outputs)):
+            readers[name].append(None)
+    return readers, {name for name, count in calls.items() if count > 1}
 
 
 def _followed(layers):

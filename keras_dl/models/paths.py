@@ -58,6 +58,17 @@ def sublayer(model, path):
     return walk(model, path)[-1][-1] if path else model
 
 
+def places(model):
+    """All paths under which a model holds each layer, lists by their `id`."""
+    found = {}
+    holders = {"": model, **sublayers(model, by_place=True)}
+    for path, holder in holders.items():
+        for name, child in held_layers(holder, by_place=True):
+            whole = f"{path}/{name}" if path else name
+            found.setdefault(id(child), []).append(whole)
+    return found
+
+
 def walk(model, path):
     """The steps of a path.
 

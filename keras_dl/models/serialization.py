@@ -3,7 +3,7 @@
 import keras
 
 from keras_dl.models.frozen import freeze_as, frozen_in
-from keras_dl.models.paths import sublayer, sublayers
+from keras_dl.models.paths import places, sublayer, sublayers
 from keras_dl.models.placement import restore
 from keras_dl.models.quantized import quantization_of, quantize_as
 
@@ -168,12 +168,19 @@ def _at(model, path):
 
 
 def _shared_once(model, replaced):
-    """Layers by path; of one that stands elsewhere before, that path."""
-    first = {id(p): n for n, p in sublayers(model, by_place=True).items()}
-    return {
-        path: layer if first[id(layer)] == path else first[id(layer)]
-        for path, layer in replaced.items()
-    }
+    """Layers by path; of one that stands elsewhere too, that path.
+
+    Elsewhere is where the model makes it itself, or else where it is recorded
+    first.
+    """
+    found, everywhere = {}, places(model)
+    for path, layer in replaced.items():
+        others = everywhere.get(id(layer), [path])
+        made = [place for place in others if place not in replaced]
+        first = [place for place in replaced if replaced[place] is layer]
+        place = (made or first)[0]
+        found[path] = layer if place == path else place
+    return found
 
 
 class _Saved:
