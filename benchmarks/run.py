@@ -28,6 +28,7 @@ NAMES = (
     "bert_step",
     "generation",
     "masking",
+    "smaller_models",
     "import_time",
 )
 BACKENDS = ("jax", "tensorflow", "torch")

@@ -6,7 +6,8 @@ import numpy as np
 from keras import ops, tree
 
 import keras_dl
-from keras_dl.checks import check_choice, check_integer
+from keras_dl.checks import check_choice, check_fraction, check_integer
+from keras_dl.compression.masks import SCOPES, number_pruned
 from keras_dl.compression.structures import heads_of, reading_kernel, units_of
 from keras_dl.models import feature_paths, features, sublayer
 from keras_dl.models.features import padding_mask
@@ -178,17 +179,17 @@ def _cosines(a, b):
     return product / (ops.norm(a, axis=-1) * ops.norm(b, axis=-1) + 1e-12)
 
 
-def lowest(importance, number=None, share=None, at_least=1):
+def lowest(importance, number=None, share=None, scope="global", at_least=1):
     """Of what matters least, the indices: what is to be removed.
-
-    All together are compared, and of each layer `at_least` so many stay.
 
     Args:
         importance: Dict of arrays by path, or one array, as of
             `layer_importance`.
         number: How many.
-        share: Which share of all, in [0, 1), in the place of `number`; halves
+        share: Which share of them, in [0, 1), in the place of `number`; halves
             are rounded to the even number.
+        scope: `"global"`: all together are compared, and some layers lose more
+            than others; `"local"`: each array loses so many.
         at_least: How many of each array stay.
 
     Returns:
@@ -196,36 +197,49 @@ def lowest(importance, number=None, share=None, at_least=1):
         `remove_units`; of one array a list, for `remove_layers`.
 
     Raises:
-        ValueError: If there are not so many that may go.
+        ValueError: If an argument is not allowed, or there are not so many
+            that may go.
 
     Example:
 
     >>> lowest({"a": np.array([0.1, 0.2]), "b": np.array([0.3, 0.9])}, 2)
     {'a': [0], 'b': [0]}
     """
-    if not isinstance(importance, dict):
-        return lowest({"": importance}, number, share, at_least).get("", [])
-    total = sum(map(len, importance.values()))
+    check_choice("scope", scope, SCOPES)
     if (number is None) == (share is None):
         raise ValueError(
             "Give one of `number` and `share`. Received: "
             f"number={number!r}, share={share!r}."
         )
+    if share is not None:
+        check_fraction("share", share, "the share that goes")
+    if not isinstance(importance, dict):
+        return lowest({"": importance}, number, share, scope, at_least)[""]
+    if scope == "global":
+        return _lowest(importance, number, share, at_least)
+    found = {}
+    for path, scores in importance.items():
+        found |= _lowest({path: scores}, number, share, at_least)
+    return found
+
+
+def _lowest(importance, number, share, at_least):
+    """The lowest of all arrays together."""
     may_go = sum(max(len(v) - at_least, 0) for v in importance.values())
-    wanted = round(share * total) if number is None else number
+    total = sum(map(len, importance.values()))
+    wanted = number_pruned(share, total) if number is None else number
     check_integer("number", wanted, 0, may_go)
-    places = sorted(
+    order = sorted(
         (score, path, i)
         for path, scores in importance.items()
         for i, score in enumerate(np.asarray(scores).tolist())
     )
-    found = {}
-    for _, path, i in places:
-        taken = found.get(path, [])
-        if wanted and len(importance[path]) - len(taken) > at_least:
-            found[path] = sorted([*taken, i])
+    found = {path: [] for path in importance}
+    for _, path, i in order:
+        if wanted and len(importance[path]) - len(found[path]) > at_least:
+            found[path].append(i)
             wanted -= 1
-    return {path: found[path] for path in importance if path in found}
+    return {path: sorted(gone) for path, gone in found.items()}
 
 
 def _importance(model, structures, criterion, normalize, data):

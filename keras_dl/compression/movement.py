@@ -61,6 +61,8 @@ class MovementPruning(Pruning):
         fine-tuning", 2020. There masks are chosen in every forward pass.
     """
 
+    keeps_weights = False
+
     def __init__(
         self,
         sparsity=None,

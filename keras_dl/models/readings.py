@@ -71,7 +71,8 @@ class WeightReading(keras.Layer):
     that the reading has itself.
 
     A subclass writes `read`, and if need be `attach`, `after_update` and
-    `settle`.
+    `settle`. One that keeps weights, by `settle`, as they are to read says so
+    by the attribute `keeps_weights`: a training step may leave it out.
 
     Args:
         paths: Regular expressions: the variables whose path (see
@@ -97,6 +98,8 @@ class WeightReading(keras.Layer):
     >>> with keras_dl.models.weights_read([rounded]):
     ...     outputs = model(np.ones((1, 2)))
     """
+
+    keeps_weights = False
 
     def __init__(self, paths=None, **kwargs):
         super().__init__(**kwargs)
@@ -205,9 +208,9 @@ class WeightMask(WeightReading):
         w' = m w,  m of zeros and ones
 
     The masks are variables, so they are saved with the training, and methods
-    of pruning may assign to them. After each update the weights themselves
-    are masked too, whatever momentum and decay make of them, and so are their
-    moving averages (`use_ema`).
+    of pruning may assign to them. As soon as the model trains, and after each
+    update, the weights themselves are masked too, whatever momentum and decay
+    make of them, and so are their moving averages (`use_ema`).
 
     Args:
         masks: Dict of arrays of zeros and ones by the path of a variable; with
@@ -230,6 +233,8 @@ class WeightMask(WeightReading):
     array([[False,  True],
            [False, False]])
     """
+
+    keeps_weights = True
 
     def __init__(self, masks=None, **kwargs):
         if masks is not None:

@@ -17,6 +17,7 @@ from keras_dl.compression import (
 )
 from keras_dl.models import weights_read
 from keras_dl.training import SupervisedTrainer
+from keras_dl.training.supervised.kept_weights import read_in_steps
 
 X, Y = normal(24, 6).astype("float32"), np.arange(24) % 3
 
@@ -203,6 +204,25 @@ def test_movement(kind):
     trainer.finish()
     np.testing.assert_allclose(array(model(X)), read, atol=1e-6)
     assert sparsity(model) == 1 - mask.mean()
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "clipped"])
+def test_a_step_needs_no_mask_of_weights_that_are_zero(optimizer):
+    """It is left out where that changes nothing: other weights train alike."""
+    trained = []
+    for always in (False, True):
+        model = mlp()
+        reading = MagnitudePruning(0.5)
+        reading.keeps_weights = not always
+        trainer = SupervisedTrainer(model, readings=reading)
+        clip = {"global_clipnorm": 0.05} if optimizer == "clipped" else {}
+        trainer.compile(keras.optimizers.Adam(0.05, **clip))
+        found = read_in_steps(trainer.readings, trainer.optimizer)
+        assert bool(found) == (always or optimizer == "clipped")
+        trainer.fit(X, Y, batch_size=8, verbose=0)
+        trained.append([array(v) for v in model.weights])
+    for a, b in zip(*trained, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
 
 
 def test_precision_and_frozen_layers():

@@ -216,9 +216,18 @@ def test_lowest():
     scores = {"a": np.array([0.3, 0.1, 0.2]), "b": np.array([0.0, 0.05])}
     assert lowest(scores, 3) == {"a": [1, 2], "b": [0]}
     assert lowest(scores, share=0.5) == {"a": [1], "b": [0]}
-    assert lowest(scores, 1, at_least=2) == {"a": [1]}
+    assert lowest(scores, share=0.5, scope="local") == {"a": [1, 2], "b": [0]}
+    assert lowest(scores, 1, scope="local") == {"a": [1], "b": [0]}
+    assert lowest(scores, 1, at_least=2) == {"a": [1], "b": []}
     assert lowest(scores["a"], 2) == [1, 2]
-    assert lowest(scores, 0) == {}
-    for wrong in ({"number": 4}, {"number": -1}, {}, {"number": 1, "share": 0}):
-        with pytest.raises(ValueError, match="`number`"):
+    assert lowest(scores["a"], 0) == []
+    for name, wrong in {
+        "`number` must": {"number": 4},
+        "`number` must be": {"number": -1},
+        "Give one of `number`": {},
+        "Give one of": {"number": 1, "share": 0.5},
+        "`share` must": {"share": 1.0},
+        "`scope` must": {"number": 1, "scope": "layer"},
+    }.items():
+        with pytest.raises(ValueError, match=name):
             lowest(scores, **wrong)
