@@ -581,7 +581,7 @@ BREAKS = [
         "keras_dl/training/supervised/supervised_trainer.py",
         "            with untouched(teacher):\n"
         "                glimpse = glimpse_of(teacher, x, paths, False)",
-        "            with contextlib.nullcontext():\n"
+        "            if True:\n"
         "                glimpse = glimpse_of(teacher, x, paths, True)",
         EVERY,
         ("training/test_supervised_trainer.py",),

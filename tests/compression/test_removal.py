@@ -1,10 +1,16 @@
 """Heads, units and blocks removed for good: masked equals removed."""
 
+import json
+import pathlib
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 from keras.ops import convert_to_numpy as array
+from lanes import BACKENDS
+from processes import losses, start
+from reloaded import arrays
 from sequences import normal
 from small_models import (
     IDS,
@@ -25,6 +31,7 @@ from keras_dl.compression import (
     remove_heads,
     remove_layers,
     remove_units,
+    share,
 )
 from keras_dl.compression.structures import (
     heads_of,
@@ -132,6 +139,31 @@ def test_a_smaller_model_trains_and_is_read_everywhere(tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(again.predict(IDS, verbose=0), after, atol=1e-6)
     again.fit(IDS, y, verbose=0)
+
+
+def test_files_are_read_on_every_backend(tmp_path):
+    """In fresh processes: heads, units and blocks gone, thin, shared."""
+    model = remove_layers(bert(4), [0])
+    model = remove_heads(model, {0: [0]})
+    model = remove_units(model, {"encoder/blocks/0/widen": range(12)})
+    model = factorize(model, ".*/blocks/0/.*_dense", rank=1)
+    model = factorize(model, "encoder/token_embedding", rank=3)
+    model = share(model, [[1, 2]])
+    convolutional = remove_units(cnn(), {"first": [0, 2], "second": [1]})
+    expected = {}
+    for name, one, x in (
+        ("bert", model, IDS),
+        ("cnn", convolutional, normal(2, 6, 6, 2)),
+    ):
+        one.save(tmp_path / f"{name}.keras")
+        (tmp_path / f"{name}.json").write_text(json.dumps([x.tolist()]))
+        expected[name] = arrays(one(x))
+    script = pathlib.Path(__file__).parents[1] / "reloaded.py"
+    running = [start(script, b, str(tmp_path)) for b in BACKENDS]
+    for process in running:
+        found = losses(process)
+        for name, outputs in expected.items():
+            np.testing.assert_allclose(found[name], outputs, atol=1e-5)
 
 
 def test_layers():

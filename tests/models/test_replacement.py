@@ -134,6 +134,7 @@ def test_several_at_once_or_none():
     assert model.get_config().keys() == config.keys()
 
 
+@pytest.mark.compiled
 def test_what_holds_a_changed_model_is_compiled_anew():
     """Its functions are made again; its optimizer is refused."""
     model = bert()
