@@ -118,7 +118,7 @@ def test_what_a_model_may_have():
     """By budget: below it, and near it; the same energy for all."""
     model = bert()
     total = model.count_params()
-    for budget in (0.75, total - 300):
+    for budget in (0.75, 0.97, total - 300):
         model = factorize(bert(), budget=budget)
         limit = budget if budget > 1 else int(budget * total)
         assert limit - 40 < model.count_params() <= limit
