@@ -29,6 +29,7 @@ NAMES = (
     "bert_base_step",
     "generation",
     "masking",
+    "smaller_models",
     "import_time",
 )
 BACKENDS = ("jax", "tensorflow", "torch")

@@ -580,9 +580,9 @@ BREAKS = [
         "state",
         "keras_dl/training/supervised/supervised_trainer.py",
         "            with untouched(teacher):\n"
-        "                glimpse = self._glimpse(teacher, x, paths, False)",
-        "            with contextlib.nullcontext():\n"
-        "                glimpse = self._glimpse(teacher, x, paths, True)",
+        "                glimpse = glimpse_of(teacher, x, paths, False)",
+        "            if True:\n"
+        "                glimpse = glimpse_of(teacher, x, paths, True)",
         EVERY,
         ("training/test_supervised_trainer.py",),
     ),

@@ -143,7 +143,7 @@ NAMES = {
     ),
     "_model_variables_moving_average": (
         lambda: built(optimizers.SGD(use_ema=True)),
-        "updates on PyTorch average by it: AttributeError",
+        "updates on PyTorch, and pruned weights' averages: AttributeError",
     ),
     "_modules": (
         sequential,
@@ -187,7 +187,7 @@ NAMES = {
     ),
     "_trainable_variables": (
         lambda: built(optimizers.SGD()),
-        "loss scaling on JAX: AttributeError",
+        "loss scaling on JAX, averages of masked weights: AttributeError",
     ),
     "_trainable_variables_indices": (
         lambda: built(optimizers.SGD()),

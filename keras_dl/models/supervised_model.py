@@ -34,6 +34,8 @@ class SupervisedModel(
     | `check_arrays(x, y, w)`| refuses data that hold what cannot be           |
     | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
     | `embedding_paths()`   | look-ups of tokens: `keras_dl.models.embed`      |
+    | `layer_chains()`      | paths of layers, each read by the next alone:    |
+    |                       | `keras_dl.compression.remove_units`              |
 
     Each has a default but the first.
 

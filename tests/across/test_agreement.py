@@ -4,6 +4,7 @@ Outputs, gradients and a training step of each case, in one process for each
 backend, are compared with PyTorch's, which other tests compare with oracles.
 """
 
+import of_compression
 import of_generation
 import of_layers
 import of_methods
@@ -16,6 +17,7 @@ from cases import TABLE
 import keras_dl
 from keras_dl import (
     applications,
+    compression,
     heads,
     layers,
     losses,
@@ -32,12 +34,14 @@ FILES = (
     of_parts,
     of_models,
     of_methods,
+    of_compression,
     of_trainers,
     of_generation,
 )
 ROUNDING = 2e-7
 ROOMS = (
     applications,
+    compression,
     heads,
     layers,
     losses,
@@ -55,6 +59,13 @@ WITHOUT = {
     heads.EntityAlignment: "MaskedLM with other targets",
     training.PerturbedTask: "holds what perturbations are given",
     training.SupervisedBatch: "holds what terms are given",
+    compression.break_even_rank: "plain Python",
+    compression.head_importance: "gives NumPy: compiled in test_importance.py",
+    compression.layer_importance: "gives NumPy: the mean of features' cosines",
+    compression.lowest: "plain Python",
+    compression.rank_for_energy: "NumPy",
+    compression.sparsity: "counts zeros",
+    compression.unit_importance: "gives NumPy: as head_importance",
     models.ConfiguredModel: "what models have in common",
     models.Encoder: "what encoders have in common",
     models.TargetKind: "plain Python: what models say of targets",

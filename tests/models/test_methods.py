@@ -17,7 +17,7 @@ from keras import layers, ops
 from keras.ops import convert_to_numpy as array
 
 import keras_dl
-from keras_dl import applications, heads
+from keras_dl import applications, compression, heads
 from keras_dl.models import (
     Task,
     WeightMask,
@@ -49,6 +49,9 @@ class Subject:
         dense: Path of a dense layer.
         loss: Loss, of a model that does not say what it trains on.
         is_text: Whether inputs are tokens.
+        heads: Path of an attention whose heads can be removed.
+        units: Path of a layer whose units can be.
+        twins: Paths of two layers that can be one.
     """
 
     make: callable
@@ -58,6 +61,9 @@ class Subject:
     dense: str
     loss: object = None
     is_text: bool = True
+    heads: str | None = None
+    units: str | None = None
+    twins: tuple | None = None
 
     def model(self):
         keras.utils.set_random_seed(0)
@@ -112,6 +118,14 @@ def mobile_net():
     )
 
 
+OF_BERT = {
+    "heads": "encoder/blocks/0/attention",
+    "units": "encoder/blocks/0/widen",
+    "twins": (
+        "encoder/blocks/0/attention/query_dense",
+        "encoder/blocks/0/attention/key_dense",
+    ),
+}
 SUBJECTS = {
     "MLP": Subject(
         lambda: applications.MLP((8,), num_outputs=3),
@@ -120,6 +134,7 @@ SUBJECTS = {
         "hidden/0",
         "hidden/0",
         is_text=False,
+        units="hidden/0",
     ),
     "VGG16": Subject(
         lambda: applications.VGG16(3, dense_units=(4,), base=1),
@@ -128,9 +143,18 @@ SUBJECTS = {
         "block2_conv1",
         "fc1",
         is_text=False,
+        units="block5_conv3",
+        twins=("block5_conv1", "block5_conv2"),
     ),
     "functional CNN": Subject(
-        cnn, images(8), LABELS, "conv", "hidden", CROSSENTROPY, is_text=False
+        cnn,
+        images(8),
+        LABELS,
+        "conv",
+        "hidden",
+        CROSSENTROPY,
+        is_text=False,
+        units="conv",
     ),
     "LanguageModel": Subject(
         lambda: applications.LanguageModel(20, 8, num_layers=1, tied=False),
@@ -145,6 +169,7 @@ SUBJECTS = {
         IDS[:, 1:],
         "encoder_hidden_states/1",
         "bridge/0",
+        twins=("bridge/0", "bridge/1"),
     ),
     "Transformer": Subject(
         lambda: applications.Transformer(
@@ -154,6 +179,9 @@ SUBJECTS = {
         IDS[:, 1:],
         "decoder_hidden_states/1",
         "decoder/0/widen",
+        heads="decoder/0/memory_attention",
+        units="decoder/0/widen",
+        twins=("encoder/0/attention", "decoder/0/attention"),
     ),
     "TaskModel, one head": Subject(
         lambda: bert(heads.Classification(3)),
@@ -161,6 +189,7 @@ SUBJECTS = {
         LABELS,
         "hidden_states/1",
         "encoder/blocks/0/widen",
+        **OF_BERT,
     ),
     "TaskModel, two heads": Subject(
         lambda: bert(
@@ -173,6 +202,7 @@ SUBJECTS = {
         {"label": LABELS, "tags": IDS % 4},
         "hidden_states/1",
         "encoder/blocks/0/widen",
+        **OF_BERT,
     ),
     "keras-hub classifier": Subject(
         hub,
@@ -194,6 +224,8 @@ SUBJECTS = {
         "predictions",
         CROSSENTROPY,
         is_text=False,
+        units="expanded_conv_project",
+        twins=("block_14_depthwise", "block_15_depthwise"),
     ),
 }
 
@@ -317,6 +349,12 @@ def replaced_layer(subject):
     before = state(thin.weights)
     subject.trainer(model).train_on_batch(subject.x, subject.y)
     assert any(changed(before, thin.weights))
+    check_config(subject, model)
+    return None
+
+
+def check_config(subject, model):
+    """A model that its config makes computes the same, with its weights."""
     again = type(model).from_config(model.get_config())
     again(subject.x)
     again.set_weights(model.get_weights())
@@ -326,6 +364,65 @@ def replaced_layer(subject):
         strict=True,
     ):
         np.testing.assert_allclose(array(a), array(b), atol=1e-5)
+
+
+def check_smaller(subject, make):
+    """What is made of a model has fewer numbers, trains, and is saved."""
+    model = subject.model()
+    before = model.count_params()
+    model = make(model)
+    assert model.count_params() < before
+    old = state(model.trainable_variables)
+    subject.trainer(model).train_on_batch(subject.x, subject.y)
+    assert any(changed(old, model.trainable_variables))
+    check_config(subject, model)
+
+
+def pruned(subject):
+    """Half of the weights are 0, and stay so after a step."""
+    model = subject.model()
+    reading = compression.MagnitudePruning(0.5)
+    trainer = subject.trainer(model, readings=[reading])
+    trainer.train_on_batch(subject.x, subject.y)
+    trainer.finish()
+    for variable in reading.of_variables.values():
+        size = int(np.prod(variable.shape))
+        assert (array(variable) == 0).sum() >= round(size / 2)
+
+
+def heads_removed(subject):
+    """The smaller attention trains, and is saved."""
+    if subject.heads is None:
+        return "has no attention of keras_dl.layers"
+    gone = {subject.heads: [0]}
+    check_smaller(subject, lambda m: compression.remove_heads(m, gone))
+    return None
+
+
+def units_removed(subject):
+    """Fewer units, or filters, train, and are saved."""
+    if subject.units is None:
+        return "has no hidden units that one dense layer or convolution reads"
+    gone = {subject.units: [0, 2]}
+    check_smaller(subject, lambda m: compression.remove_units(m, gone))
+    return None
+
+
+def factorized(subject):
+    """A thin layer in the place of a dense one trains, and is saved."""
+    if subject.dense is None:
+        return replaced_layer(subject)
+    check_smaller(
+        subject, lambda m: compression.factorize(m, subject.dense, rank=1)
+    )
+    return None
+
+
+def shared(subject):
+    """Two layers become one, which trains, and is saved as one."""
+    if subject.twins is None:
+        return "has no two layers of the same shapes that a config can record"
+    check_smaller(subject, lambda m: compression.share(m, [subject.twins]))
     return None
 
 
@@ -354,6 +451,11 @@ METHODS = {
     "term of a teacher": teacher_term,
     "weight mask": weight_mask,
     "replaced layer": replaced_layer,
+    "pruned": pruned,
+    "heads removed": heads_removed,
+    "units removed": units_removed,
+    "factorized": factorized,
+    "shared": shared,
     "int8": int8,
 }
 # Of each method one model is tried on JAX and TensorFlow, too.
@@ -365,6 +467,7 @@ COMPILED = (
     "term of a teacher-TaskModel, two heads",
     "weight mask-MLP",
     "replaced layer-MLP",
+    "units removed-functional CNN",
     "int8-MLP",
 )
 
@@ -389,8 +492,15 @@ def reason_of(method, subject):
         return input_gradient(subject)
     if method == "gradient by embeddings" and not subject.is_text:
         return embedding_gradient(subject)
-    if method == "replaced layer" and subject.dense is None:
-        return replaced_layer(subject)
+    needs = {
+        "replaced layer": subject.dense,
+        "factorized": subject.dense,
+        "heads removed": subject.heads,
+        "units removed": subject.units,
+        "shared": subject.twins,
+    }
+    if method in needs and needs[method] is None:
+        return METHODS[method](subject)
     return None
 
 

@@ -6,6 +6,7 @@ from keras_dl import autodiff, backend
 from keras_dl.models import Task
 from keras_dl.models.checked_data import run_checked
 from keras_dl.models.target_fit import TargetFit
+from keras_dl.training.engine.averages import part_from_weights
 from keras_dl.training.engine.named_optimizers import (
     NamedOptimizers,
     as_optimizer,
@@ -332,7 +333,9 @@ class Trainer(SteppedModel):
 
         `class_weight` weighs what has a class, as in `SupervisedModel.fit`.
         """
-        return self._checked(super().fit, x, y, *args, **kwargs)
+        history = self._checked(super().fit, x, y, *args, **kwargs)
+        part_from_weights(self.optimizer)
+        return history
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with the network's check of the data."""

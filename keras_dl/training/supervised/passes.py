@@ -5,8 +5,12 @@ import contextlib
 import keras
 from keras import ops, tree
 
+from keras_dl import backend
 from keras_dl.autodiff import substitute
+from keras_dl.models import taps
+from keras_dl.models.embedded import vectors_in_place
 from keras_dl.models.features import OUTPUTS
+from keras_dl.training.supervised.loss_term import Glimpse
 
 
 class Symbolic(keras.Operation):
@@ -144,3 +148,28 @@ def specs_from(config):
 def first_batch(iterator):
     for _, _, data in iterator:
         return data[0] if isinstance(data, (list, tuple)) else next(data)
+
+
+def glimpse_of(model, x, paths, training, shift=None):
+    """One pass of a model: its outputs, and features by path.
+
+    Args:
+        model: The model.
+        x: Its inputs.
+        paths: Paths of features, of outputs too.
+        training: Whether it is in training mode.
+        shift: What is added to the vectors of tokens, or `None`.
+    """
+    with contextlib.ExitStack() as stack:
+        if shift is not None:
+            shift = shift if isinstance(shift, list) else [shift]
+            stack.enter_context(vectors_in_place(model, shift, added=True))
+        inside = [path for path in paths if not is_output(path)]
+        found = {}
+        if inside:
+            found = stack.enter_context(taps(model, inside))
+        outputs = backend.run_network(model, x, training=training)
+    features = {path: in_full(found[path]) for path in inside}
+    for path in filter(is_output, paths):
+        features[path] = in_full(output_at(outputs, path))
+    return Glimpse(outputs, features)

@@ -1,16 +1,14 @@
 """`SupervisedTrainer`: a model's task, and whatever else it is to learn."""
 
-import contextlib
-
 import keras
 from keras import ops, tree
 
 from keras_dl import autodiff, backend
 from keras_dl.models import embed, taps
-from keras_dl.models.embedded import vectors_in_place
 from keras_dl.models.features import embedding_paths, padding_mask
 from keras_dl.models.readings import WeightReading, finish, weights_read
 from keras_dl.training.engine.trainer import Trainer
+from keras_dl.training.supervised import kept_weights
 from keras_dl.training.supervised.arguments import (
     check_names,
     check_shared,
@@ -27,9 +25,9 @@ from keras_dl.training.supervised.passes import (
     constant,
     described,
     first_batch,
+    glimpse_of,
     in_full,
     is_output,
-    output_at,
     spec_of,
     specs_from,
     untouched,
@@ -204,6 +202,21 @@ class SupervisedTrainer(Trainer):
     def _prepare(self):
         self._follow()
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `Trainer.fit`; weights are, and end, as readings keep them."""
+        self._follow()
+        kept_weights.settle(self.readings)
+        history = super().fit(x, y, *args, **kwargs)
+        # Optimizers may have put moving averages in the weights' place.
+        kept_weights.settle(self.readings)
+        return history
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As `Trainer.train_on_batch`, of weights as readings keep them."""
+        self._follow()
+        kept_weights.settle(self.readings)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
     def predict_logits(self, x, *args, **kwargs):
         """As `Trainer.predict_logits`, with weights as they are read."""
         if self.readings and not self.network.built:
@@ -254,6 +267,7 @@ class SupervisedTrainer(Trainer):
             if not model.built:
                 Symbolic(lambda x, model=model: model(x)).run(x)
         self._follow()
+        kept_weights.settle(self.readings)
         if self.terms:
 
             def look(x, y=None, sample_weight=None):
@@ -278,9 +292,10 @@ class SupervisedTrainer(Trainer):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         perturbed, shift = self._perturbed(x, y, sample_weight)
         teachers = self._teach(x)
+        readings = kept_weights.read_in_steps(self.readings, self.optimizer)
 
         def loss_fn():
-            with weights_read(self.readings):
+            with weights_read(readings):
                 batch = self._look(
                     perturbed, y, sample_weight, x, shift, True, teachers
                 )
@@ -288,8 +303,7 @@ class SupervisedTrainer(Trainer):
             return loss, (batch.student.outputs, logs)
 
         loss, (outputs, logs) = self.minimize(loss_fn, has_aux=True)
-        for reading in self.readings:
-            reading.after_update()
+        kept_weights.after_update(self.readings, self.optimizer)
         return self._logs(loss, logs, x, y, outputs, sample_weight)
 
     def evaluation_step(self, data):
@@ -326,7 +340,7 @@ class SupervisedTrainer(Trainer):
 
     def _look(self, x, y, sample_weight, clean, shift, training, teachers=None):
         """The student's one pass, as terms see it."""
-        student = self._glimpse(
+        student = glimpse_of(
             self.network,
             x,
             self._paths("student_features"),
@@ -343,28 +357,13 @@ class SupervisedTrainer(Trainer):
             training,
         )
 
-    def _glimpse(self, model, x, paths, training, shift=None):
-        with contextlib.ExitStack() as stack:
-            if shift is not None:
-                shift = shift if isinstance(shift, list) else [shift]
-                stack.enter_context(vectors_in_place(model, shift, added=True))
-            inside = [path for path in paths if not is_output(path)]
-            found = {}
-            if inside:
-                found = stack.enter_context(taps(model, inside))
-            outputs = backend.run_network(model, x, training=training)
-        features = {path: in_full(found[path]) for path in inside}
-        for path in filter(is_output, paths):
-            features[path] = in_full(output_at(outputs, path))
-        return Glimpse(outputs, features)
-
     def _teach(self, x):
         """What the teachers make of the inputs: constants."""
         found = []
         for i, teacher in enumerate(self.teachers):
             paths = self._paths("teacher_features", i)
             with untouched(teacher):
-                glimpse = self._glimpse(teacher, x, paths, False)
+                glimpse = glimpse_of(teacher, x, paths, False)
             found.append(
                 Glimpse(
                     constant(glimpse.outputs), constant({**glimpse.features})
@@ -427,7 +426,7 @@ class SupervisedTrainer(Trainer):
         def outputs(inputs):
             now, shift = split(inputs)
             with untouched(self.network), weights_read(self.readings):
-                return self._glimpse(self.network, now, [], True, shift).outputs
+                return glimpse_of(self.network, now, [], True, shift).outputs
 
         def loss(inputs):
             now, shift = split(inputs)
@@ -435,7 +434,7 @@ class SupervisedTrainer(Trainer):
                 untouched(self.network, state),
                 weights_read(self.readings),
             ):
-                glimpse = self._glimpse(self.network, now, [], True, shift)
+                glimpse = glimpse_of(self.network, now, [], True, shift)
                 return self.compute_loss(
                     x, y, glimpse.outputs, sample_weight, training=True
                 )
@@ -457,8 +456,8 @@ class SupervisedTrainer(Trainer):
 
     @property
     def losses(self):
-        """Those of the model and of the terms; a teacher has none."""
-        parts = [self.network, *self.terms]
+        """Those of the model, terms and readings; a teacher has none."""
+        parts = [self.network, *self.terms, *self.readings]
         return [loss for part in parts for loss in part.losses]
 
     def compile(self, optimizer="adam", loss=None, **kwargs):

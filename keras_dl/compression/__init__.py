@@ -1,0 +1,50 @@
+"""Making models smaller.
+
+`docs/compression.md` is the guide.
+"""
+
+from keras_dl.compression.clustering import ClusteredWeights
+from keras_dl.compression.factorization import (
+    break_even_rank,
+    factorize,
+    factorize_layer,
+    rank_for_energy,
+)
+from keras_dl.compression.gates import LearnedGates
+from keras_dl.compression.importance import (
+    head_importance,
+    layer_importance,
+    lowest,
+    unit_importance,
+)
+from keras_dl.compression.masks import sparsity
+from keras_dl.compression.movement import MovementPruning
+from keras_dl.compression.pruning import MagnitudePruning
+from keras_dl.compression.removal import (
+    remove_heads,
+    remove_layers,
+    remove_units,
+)
+from keras_dl.compression.schedules import PolynomialSparsity
+from keras_dl.compression.sharing import share
+
+__all__ = [
+    "ClusteredWeights",
+    "LearnedGates",
+    "MagnitudePruning",
+    "MovementPruning",
+    "PolynomialSparsity",
+    "break_even_rank",
+    "factorize",
+    "factorize_layer",
+    "head_importance",
+    "layer_importance",
+    "lowest",
+    "rank_for_energy",
+    "remove_heads",
+    "remove_layers",
+    "remove_units",
+    "share",
+    "sparsity",
+    "unit_importance",
+]
