@@ -1,13 +1,10 @@
 """`SupervisedTrainer`: a model's task, and whatever else it is to learn."""
 
-import contextlib
-
 import keras
 from keras import ops, tree
 
 from keras_dl import autodiff, backend
 from keras_dl.models import embed, taps
-from keras_dl.models.embedded import vectors_in_place
 from keras_dl.models.features import embedding_paths, padding_mask
 from keras_dl.models.readings import WeightReading, finish, weights_read
 from keras_dl.training.engine.trainer import Trainer
@@ -17,11 +14,8 @@ from keras_dl.training.supervised.arguments import (
     checked,
     several,
 )
-from keras_dl.training.supervised.loss_term import (
-    Glimpse,
-    LossTerm,
-    SupervisedBatch,
-)
+from keras_dl.training.supervised.batch import SupervisedBatch
+from keras_dl.training.supervised.loss_term import LossTerm
 from keras_dl.training.supervised.passes import (
     Symbolic,
     constant,
@@ -29,7 +23,7 @@ from keras_dl.training.supervised.passes import (
     first_batch,
     in_full,
     is_output,
-    output_at,
+    look_at,
     spec_of,
     specs_from,
     untouched,
@@ -38,6 +32,12 @@ from keras_dl.training.supervised.passes import (
 from keras_dl.training.supervised.perturbation import (
     InputPerturbation,
     PerturbedTask,
+)
+from keras_dl.training.supervised.teachers import (
+    StoredOutputs,
+    check_targets,
+    task_targets,
+    taught,
 )
 
 
@@ -82,7 +82,7 @@ class SupervisedTrainer(Trainer):
     Args:
         model: The Keras model to train.
         terms: List of `LossTerm`s.
-        teachers: A Keras model, or a list of them.
+        teachers: A Keras model, or a list of them; or of `StoredOutputs`.
         perturbation: An `InputPerturbation`, or `None`.
         readings: List of `keras_dl.models.WeightReading`s, innermost first.
         task_weight: Factor of the task's own loss; with 0 there need be none.
@@ -232,11 +232,18 @@ class SupervisedTrainer(Trainer):
         """Pairs of paths and the models that they are looked for in."""
         yield self._paths("student_features"), self.network
         for i, teacher in enumerate(self.teachers):
-            if teacher.built:
-                yield self._paths("teacher_features", i), teacher
+            paths = self._paths("teacher_features", i)
+            if isinstance(teacher, StoredOutputs):
+                teacher.check_paths(paths)
+            elif teacher.built:
+                yield paths, teacher
 
     def _paths(self, kind, teacher=None):
-        terms = [t for t in self.terms if teacher in (None, t.of_teacher)]
+        terms = [
+            term
+            for term in self.terms
+            if teacher is None or teacher in term.seen_teachers(self.teachers)
+        ]
         paths = [path for term in terms for path in getattr(term, kind)]
         return list(dict.fromkeys(paths))
 
@@ -256,8 +263,11 @@ class SupervisedTrainer(Trainer):
         self._follow()
         if self.terms:
 
-            def look(x, y=None, sample_weight=None):
-                batch = self._look(x, y, sample_weight, x, None, False)
+            def look(*data):
+                x, y, sample_weight, teachers = self._unpacked(data)
+                batch = self._look(
+                    x, y, sample_weight, x, None, False, teachers
+                )
                 return [value_of(term, batch) for term in self.terms]
 
             Symbolic(look).run(x, y, sample_weight)
@@ -272,12 +282,16 @@ class SupervisedTrainer(Trainer):
             self._build_for(specs_from(config["data"]))
             self._count_as_built()
 
+    def _check_data(self, x, y=None, sample_weight=None):
+        check_targets(y, self.teachers, bool(self.task_weight))
+        y = task_targets(y, self.teachers)
+        super()._check_data(x, y, sample_weight)
+
     # Steps.
 
     def training_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight, teachers = self._unpacked(data)
         perturbed, shift = self._perturbed(x, y, sample_weight)
-        teachers = self._teach(x)
 
         def loss_fn():
             with weights_read(self.readings):
@@ -293,11 +307,9 @@ class SupervisedTrainer(Trainer):
         return self._logs(loss, logs, x, y, outputs, sample_weight)
 
     def evaluation_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight, teachers = self._unpacked(data)
         with weights_read(self.readings):
-            batch = self._look(
-                x, y, sample_weight, x, None, False, self._teach(x)
-            )
+            batch = self._look(x, y, sample_weight, x, None, False, teachers)
             loss, logs = self._total(batch)
         outputs = batch.student.outputs
         return self._logs(loss, logs, x, y, outputs, sample_weight)
@@ -324,9 +336,15 @@ class SupervisedTrainer(Trainer):
         with weights_read(self.readings):
             return backend.run_network(self.network, inputs, training=training)
 
-    def _look(self, x, y, sample_weight, clean, shift, training, teachers=None):
+    def _unpacked(self, data):
+        """The data, the targets those of the task, and what teachers say."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        teachers = self._teach(x, y)
+        return x, task_targets(y, self.teachers), sample_weight, teachers
+
+    def _look(self, x, y, sample_weight, clean, shift, training, teachers):
         """The student's one pass, as terms see it."""
-        student = self._glimpse(
+        student = look_at(
             self.network,
             x,
             self._paths("student_features"),
@@ -338,39 +356,18 @@ class SupervisedTrainer(Trainer):
             y,
             sample_weight,
             student,
-            self._teach(clean) if teachers is None else teachers,
+            teachers,
             padding_mask(self.network, clean) if self.terms else None,
             training,
         )
 
-    def _glimpse(self, model, x, paths, training, shift=None):
-        with contextlib.ExitStack() as stack:
-            if shift is not None:
-                shift = shift if isinstance(shift, list) else [shift]
-                stack.enter_context(vectors_in_place(model, shift, added=True))
-            inside = [path for path in paths if not is_output(path)]
-            found = {}
-            if inside:
-                found = stack.enter_context(taps(model, inside))
-            outputs = backend.run_network(model, x, training=training)
-        features = {path: in_full(found[path]) for path in inside}
-        for path in filter(is_output, paths):
-            features[path] = in_full(output_at(outputs, path))
-        return Glimpse(outputs, features)
-
-    def _teach(self, x):
-        """What the teachers make of the inputs: constants."""
-        found = []
-        for i, teacher in enumerate(self.teachers):
-            paths = self._paths("teacher_features", i)
-            with untouched(teacher):
-                glimpse = self._glimpse(teacher, x, paths, False)
-            found.append(
-                Glimpse(
-                    constant(glimpse.outputs), constant({**glimpse.features})
-                )
-            )
-        return found
+    def _teach(self, x, y):
+        """What the teachers make of the inputs."""
+        paths = [
+            self._paths("teacher_features", i)
+            for i in range(len(self.teachers))
+        ]
+        return taught(self.teachers, paths, x, y)
 
     def _total(self, batch):
         """The weighted sum, and what goes to the logs beside it."""
@@ -427,7 +424,7 @@ class SupervisedTrainer(Trainer):
         def outputs(inputs):
             now, shift = split(inputs)
             with untouched(self.network), weights_read(self.readings):
-                return self._glimpse(self.network, now, [], True, shift).outputs
+                return look_at(self.network, now, [], True, shift).outputs
 
         def loss(inputs):
             now, shift = split(inputs)
@@ -435,7 +432,7 @@ class SupervisedTrainer(Trainer):
                 untouched(self.network, state),
                 weights_read(self.readings),
             ):
-                glimpse = self._glimpse(self.network, now, [], True, shift)
+                glimpse = look_at(self.network, now, [], True, shift)
                 return self.compute_loss(
                     x, y, glimpse.outputs, sample_weight, training=True
                 )

@@ -1,0 +1,141 @@
+"""`LogitsDistillation`: outputs, pulled to those of teachers."""
+
+import keras
+
+from keras_dl.checks import check_choice
+from keras_dl.losses import SoftTargets
+from keras_dl.models.features import OUTPUTS
+from keras_dl.training.supervised.loss_term import LossTerm
+from keras_dl.training.supervised.masked_mean import masked_mean
+
+
+@keras.saving.register_keras_serializable("keras_dl")
+class LogitsDistillation(LossTerm):
+    """How far the model's outputs are from those of one or more teachers.
+
+        mean_of = "logits":          t = sum_k w_k t_k
+        mean_of = "probabilities":   p(t) = sum_k w_k p(t_k), at the temperature
+
+    and then what `loss` says, for each example; of tokens the mean over real
+    ones. Of teachers whose outputs are known already the trainer takes
+    `StoredOutputs`.
+
+    Args:
+        loss: A `keras_dl.losses.SoftTargets`; with its defaults if not given.
+        student: Path of the output, such as `"outputs/label"` of a model with
+            several.
+        teacher: That of the teachers; the same by default.
+        mean_of: `"logits"` or `"probabilities"`.
+        teacher_weights: Weights of the teachers, positive numbers, which are
+            divided by their sum; equal ones by default.
+        of_teacher: Number of the teacher, a list of them, or `None`: all.
+        **kwargs: Arguments of `LossTerm`: `weight`, `gate`, `name`.
+
+    Raises:
+        TypeError: If `loss` is of another kind.
+        ValueError: If an argument is not allowed, or if teacher and student do
+            not tell the same classes apart.
+
+    Example:
+
+    >>> def make(width):
+    ...     return keras_dl.applications.MLP((width,), num_outputs=3)
+    >>> trainer = keras_dl.training.SupervisedTrainer(
+    ...     make(4),
+    ...     LogitsDistillation(keras_dl.losses.SoftTargets(4.0), weight=0.9),
+    ...     teachers=[make(32), make(64)],
+    ...     task_weight=0.1,
+    ... )
+    >>> trainer.compile(keras.optimizers.AdamW(1e-3))
+    >>> x, y = np.random.normal(size=(8, 5)), np.arange(8) % 3
+    >>> sorted(trainer.fit(x, y, verbose=0).history)
+    ['accuracy', 'logits_distillation', 'loss', 'task_loss']
+
+    Reference:
+        Hinton, Vinyals and Dean, "Distilling the knowledge in a neural
+        network", 2015; several teachers: You et al., "Learning from multiple
+        teacher networks", 2017.
+    """
+
+    def __init__(
+        self,
+        loss=None,
+        student=OUTPUTS,
+        teacher=None,
+        mean_of="logits",
+        teacher_weights=None,
+        of_teacher=None,
+        **kwargs,
+    ):
+        teacher = student if teacher is None else teacher
+        super().__init__(
+            student_features=[student],
+            teacher_features=[teacher],
+            of_teacher=of_teacher,
+            **kwargs,
+        )
+        self.student, self.teacher = student, teacher
+        self.soft_targets = SoftTargets() if loss is None else loss
+        if not isinstance(self.soft_targets, SoftTargets):
+            raise TypeError(
+                "`loss` must be a keras_dl.losses.SoftTargets. Received: "
+                f"loss={loss!r}."
+            )
+        self.mean_of = check_choice(
+            "mean_of", mean_of, ("logits", "probabilities")
+        )
+        self.teacher_weights = _check_weights(teacher_weights)
+
+    def check(self, trainer):
+        super().check(trainer)
+        number = len(self.seen_teachers(trainer.teachers))
+        weights = self.teacher_weights
+        if weights is not None and len(weights) != number:
+            raise ValueError(
+                f"`teacher_weights` of {self.name!r} must hold one weight for "
+                f"each of {number} teachers. Received: teacher_weights="
+                f"{weights}."
+            )
+
+    def loss(self, batch):
+        numbers = self.seen_teachers(batch.teachers)
+        outputs = [batch.teachers[i].features[self.teacher] for i in numbers]
+        student = batch.student.features[self.student]
+        self._check_tensors(student, *outputs)
+        losses = self.soft_targets.of_teachers(
+            outputs, student, self.teacher_weights, self.mean_of
+        )
+        return masked_mean(losses, batch.mask)
+
+    def _check_tensors(self, *outputs):
+        for one in outputs:
+            if not hasattr(one, "shape"):
+                names = list(one) if isinstance(one, dict) else range(len(one))
+                raise ValueError(
+                    f"`student` and `teacher` of {self.name!r} must name one "
+                    "output of several: one of "
+                    f"{[f'{OUTPUTS}/{name}' for name in names]}."
+                )
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "loss": serialize(self.soft_targets),
+            "student": self.student,
+            "teacher": self.teacher,
+            "mean_of": self.mean_of,
+            "teacher_weights": self.teacher_weights,
+        }
+
+
+def _check_weights(weights):
+    if weights is None:
+        return None
+    given = list(weights)
+    if not given or not all(w > 0 for w in given):
+        raise ValueError(
+            "`teacher_weights` must be positive numbers. Received: "
+            f"teacher_weights={weights!r}."
+        )
+    return [float(w) / float(sum(given)) for w in given]
