@@ -435,7 +435,9 @@ def test_distances(distance, expected):
     )
     trainer.compile("sgd")
     found = trainer.terms[0].loss(
-        trainer._look(x, None, None, x, None, False, trainer._teach(x, None))
+        trainer._look(
+            x, None, None, x, None, False, trainer._unpacked((x,))[-1]
+        )
     )
     np.testing.assert_allclose(array(found), [expected] * 2, rtol=1e-5)
 
@@ -720,7 +722,7 @@ def test_a_layer_called_attention_something_is_none():
     )
     x = ops.ones((2, 3, 8))
     batch = trainer._look(
-        x, None, None, x, None, False, trainer._teach(x, None)
+        x, None, None, x, None, False, trainer._unpacked((x,))[-1]
     )
     batch.mask = ops.convert_to_tensor([[True, True, False]] * 2)
     assert tuple(trainer.terms[0].loss(batch).shape) == (2,)

@@ -102,6 +102,7 @@ class Trainer(SteppedModel):
 
     asks_network = True
     _target_fit = TargetFit(None)
+    _trains_partly = False  # Whether a loss may leave variables out, unwarned.
 
     def __init__(self, network=None, name=None, **kwargs):
         if network is not None:
@@ -229,6 +230,7 @@ class Trainer(SteppedModel):
             scale=lambda loss: optimizer_.scale_loss(
                 backend.scale_by_replicas(loss)
             ),
+            partly=self._trains_partly,
         )
         self._compiled.minimized.append(result[0])
         return (result if has_aux else result[0]), gradients

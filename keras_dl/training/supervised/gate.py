@@ -120,7 +120,7 @@ class EntropyGate(Gate):
         keep: `"sure"` or `"unsure"`.
         of: `"teacher"` or `"student"`: whose entropy.
         of_teacher: Number of the teacher.
-        output: Which of the outputs, logits `(batch, ..., C)`: the entropy is
+        logits: Path of the outputs, `(batch, ..., C)`: the entropy is
             the mean over what there is of an example.
         **kwargs: Arguments of `keras.Layer`.
 
@@ -143,7 +143,7 @@ class EntropyGate(Gate):
         keep="sure",
         of="teacher",
         of_teacher=0,
-        output=OUTPUTS,
+        logits=OUTPUTS,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -153,14 +153,14 @@ class EntropyGate(Gate):
         self.keep = check_choice("keep", keep, ("sure", "unsure"))
         self.of = check_choice("of", of, ("teacher", "student"))
         self.of_teacher = check_integer("of_teacher", of_teacher, 0)
-        self.output = output
+        self.logits = logits
 
     def factor(self, batch):
         from_teacher = self.of == "teacher"
         seen = (
             batch.teachers[self.of_teacher] if from_teacher else batch.student
         )
-        logits = in_full(output_at(seen.outputs, self.output))
+        logits = in_full(output_at(seen.outputs, self.logits))
         entropy = _entropies(logits, batch.mask)
         sure = self.keep == "sure"
         if self.threshold is None:
@@ -176,7 +176,7 @@ class EntropyGate(Gate):
             "keep": self.keep,
             "of": self.of,
             "of_teacher": self.of_teacher,
-            "output": self.output,
+            "logits": self.logits,
         }
 
 

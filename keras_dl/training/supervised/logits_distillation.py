@@ -1,10 +1,12 @@
 """`LogitsDistillation`: outputs, pulled to those of teachers."""
 
 import keras
+from keras import ops
 
 from keras_dl.checks import check_choice
 from keras_dl.losses import SoftTargets
 from keras_dl.models.features import OUTPUTS
+from keras_dl.tokens import check_ignore_class
 from keras_dl.training.supervised.loss_term import LossTerm
 from keras_dl.training.supervised.masked_mean import masked_mean
 
@@ -29,6 +31,8 @@ class LogitsDistillation(LossTerm):
         teacher_weights: Weights of the teachers, positive numbers, which are
             divided by their sum; equal ones by default.
         of_teacher: Number of the teacher, a list of them, or `None`: all.
+        ignore_class: Target of the tokens that do not count, such as -1 with
+            `keras_dl.heads.MaskedLM`; `None`: all real tokens count.
         **kwargs: Arguments of `LossTerm`: `weight`, `gate`, `name`.
 
     Raises:
@@ -65,6 +69,7 @@ class LogitsDistillation(LossTerm):
         mean_of="logits",
         teacher_weights=None,
         of_teacher=None,
+        ignore_class=None,
         **kwargs,
     ):
         teacher = student if teacher is None else teacher
@@ -85,6 +90,7 @@ class LogitsDistillation(LossTerm):
             "mean_of", mean_of, ("logits", "probabilities")
         )
         self.teacher_weights = _check_weights(teacher_weights)
+        self.ignore_class = check_ignore_class(ignore_class)
 
     def check(self, trainer):
         super().check(trainer)
@@ -105,7 +111,21 @@ class LogitsDistillation(LossTerm):
         losses = self.soft_targets.of_teachers(
             outputs, student, self.teacher_weights, self.mean_of
         )
-        return masked_mean(losses, batch.mask)
+        if self.ignore_class is None:
+            return masked_mean(losses, batch.mask)
+        return masked_mean(losses, self._has_target(batch.y, losses))
+
+    def _has_target(self, y, losses):
+        """Which tokens have a target that counts."""
+        name = self.student.partition("/")[2]
+        y = y[name] if isinstance(y, dict) and name in y else y
+        if len(getattr(y, "shape", ())) != len(losses.shape):
+            raise ValueError(
+                f"`ignore_class` of {self.name!r} must be None where targets "
+                f"are not one for each loss, {tuple(losses.shape)}. Received: "
+                f"targets of shape {getattr(y, 'shape', None)}."
+            )
+        return ops.not_equal(y, self.ignore_class)
 
     def _check_tensors(self, *outputs):
         for one in outputs:
@@ -126,6 +146,7 @@ class LogitsDistillation(LossTerm):
             "teacher": self.teacher,
             "mean_of": self.mean_of,
             "teacher_weights": self.teacher_weights,
+            "ignore_class": self.ignore_class,
         }
 
 

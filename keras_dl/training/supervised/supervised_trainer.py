@@ -147,6 +147,7 @@ class SupervisedTrainer(Trainer):
                 f"task_weight={task_weight!r}."
             )
         self.task_weight = task_weight
+        self._trains_partly = not task_weight  # A head may have nothing to do.
         if not task_weight and not self.terms:
             raise ValueError(
                 "`task_weight` must be above 0 where there are no `terms`: "
@@ -248,11 +249,13 @@ class SupervisedTrainer(Trainer):
         return list(dict.fromkeys(paths))
 
     def _symbolic_build(self, iterator=None, data_batch=None):
+        if data_batch is None:
+            data_batch = first_batch(iterator)
         if self._specs is None:
-            if data_batch is None:
-                data_batch = first_batch(iterator)
             self._build_for(tree.map_structure(spec_of, data_batch))
-        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data_batch)
+        data_batch = x, task_targets(y, self.teachers), weights
+        super()._symbolic_build(data_batch=data_batch)
 
     def _build_for(self, specs):
         """Builds the model, and the layers of terms, for data like these."""
@@ -324,6 +327,12 @@ class SupervisedTrainer(Trainer):
             )
         return {"loss": loss, **logs, **metrics}
 
+    def compute_loss(self, x, y, y_pred, *args, **kwargs):
+        """As `Trainer.compute_loss`; without a task 0 where are no targets."""
+        if y is None and not self.task_weight:
+            return ops.zeros(())
+        return super().compute_loss(x, y, y_pred, *args, **kwargs)
+
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """As `Trainer.compute_metrics`; without a task none are needed."""
         if y is None and not self.task_weight:
@@ -339,7 +348,9 @@ class SupervisedTrainer(Trainer):
     def _unpacked(self, data):
         """The data, the targets those of the task, and what teachers say."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        teachers = self._teach(x, y)
+        numbers = range(len(self.teachers))
+        paths = [self._paths("teacher_features", i) for i in numbers]
+        teachers = taught(self.teachers, paths, x, y)
         return x, task_targets(y, self.teachers), sample_weight, teachers
 
     def _look(self, x, y, sample_weight, clean, shift, training, teachers):
@@ -360,14 +371,6 @@ class SupervisedTrainer(Trainer):
             padding_mask(self.network, clean) if self.terms else None,
             training,
         )
-
-    def _teach(self, x, y):
-        """What the teachers make of the inputs."""
-        paths = [
-            self._paths("teacher_features", i)
-            for i in range(len(self.teachers))
-        ]
-        return taught(self.teachers, paths, x, y)
 
     def _total(self, batch):
         """The weighted sum, and what goes to the logs beside it."""
