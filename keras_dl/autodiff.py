@@ -181,9 +181,7 @@ def variable_gradients(fn, variables, has_aux=False, unconnected="zero"):
     return result if has_aux else result[0], gradients
 
 
-def _variable_gradients(
-    fn, variables, has_aux=False, scale=None, partly=False
-):
+def _variable_gradients(fn, variables, has_aux=False, scale=None, partly=False):
     """As `variable_gradients`, without densifying; `None` for unconnected.
 
     `scale` maps the value to the one that is differentiated; the value that

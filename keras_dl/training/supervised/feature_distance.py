@@ -112,7 +112,7 @@ class FeatureDistance(LossTerm):
         self.distance = _check_distance(distance)
         self.projection = bool(projection)
         self.token = token
-        self.matrices = [None] * len(pairs)
+        self.matrices = []
 
     def loss(self, batch):
         return sum(
@@ -167,9 +167,11 @@ class FeatureDistance(LossTerm):
         return x[:, self.token]
 
     def _projected(self, i, s, size):
-        if self.matrices[i] is None:
-            self.matrices[i] = keras.layers.Dense(
-                size, use_bias=False, dtype="float32", name=f"matrix_{i}"
+        if i == len(self.matrices):  # Keras tracks what is appended.
+            self.matrices.append(
+                keras.layers.Dense(
+                    size, use_bias=False, dtype="float32", name=f"matrix_{i}"
+                )
             )
         return self.matrices[i](s)
 
