@@ -15,6 +15,7 @@ from cases import TABLE
 import keras_dl
 from keras_dl import (
     applications,
+    compression,
     heads,
     layers,
     losses,
@@ -30,6 +31,7 @@ FILES = (of_layers, of_parts, of_models, of_methods, of_trainers)
 ROUNDING = 2e-7
 ROOMS = (
     applications,
+    compression,
     heads,
     layers,
     losses,
@@ -46,6 +48,14 @@ WITHOUT = {
     heads.Head: "what heads have in common",
     heads.EntityAlignment: "MaskedLM with other targets",
     keras_dl.generate: "test_generation.py has the texts of all backends",
+    compression.KnowledgeSelection: "NumPy: sets the weights of terms",
+    compression.bilstm: "plain Python: makes terms",
+    compression.distilbert: "plain Python: makes terms",
+    compression.layer_map: "plain Python",
+    compression.patient: "plain Python: makes terms",
+    compression.student_from_layers: "makes a BERT, and copies weights",
+    compression.tinybert: "plain Python: makes terms",
+    training.Gate: "what gates have in common",
     training.PerturbedTask: "holds what perturbations are given",
     training.SupervisedBatch: "holds what terms are given",
     models.ConfiguredModel: "what models have in common",

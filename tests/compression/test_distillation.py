@@ -126,7 +126,6 @@ def test_tinybert_of_equal_widths_without_projection_is_near():
     assert logs["attention"] == pytest.approx(0, abs=1e-10)
 
 
-@pytest.mark.compiled
 def test_bert_into_a_bilstm():
     teacher = bert(2)
     kernel = teacher.heads.logits.kernel

@@ -403,7 +403,7 @@ def test_what_is_wrong_is_named_before_the_first_step():
         FeatureDistance(distance="far")
     with pytest.raises(ValueError, match="`teacher_weights` must be positive"):
         LogitsDistillation(teacher_weights=[1, 0])
-    with pytest.raises(TypeError, match="`loss` must be a keras_dl.losses"):
+    with pytest.raises(TypeError, match="`soft_targets` must be a"):
         LogitsDistillation("kl")
     with pytest.raises(TypeError, match="`gate` must be a Gate"):
         LogitsDistillation(gate=1)

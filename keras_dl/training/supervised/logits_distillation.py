@@ -18,12 +18,13 @@ class LogitsDistillation(LossTerm):
         mean_of = "logits":          t = sum_k w_k t_k
         mean_of = "probabilities":   p(t) = sum_k w_k p(t_k), at the temperature
 
-    and then what `loss` says, for each example; of tokens the mean over real
-    ones. Of teachers whose outputs are known already the trainer takes
+    and then what `soft_targets` say, for each example; of tokens the mean over
+    real ones. Of teachers whose outputs are known already the trainer takes
     `StoredOutputs`.
 
     Args:
-        loss: A `keras_dl.losses.SoftTargets`; with its defaults if not given.
+        soft_targets: A `keras_dl.losses.SoftTargets`; with its defaults if not
+            given.
         student: Path of the output, such as `"outputs/label"` of a model with
             several.
         teacher: That of the teachers; the same by default.
@@ -36,7 +37,7 @@ class LogitsDistillation(LossTerm):
         **kwargs: Arguments of `LossTerm`: `weight`, `gate`, `name`.
 
     Raises:
-        TypeError: If `loss` is of another kind.
+        TypeError: If `soft_targets` is of another kind.
         ValueError: If an argument is not allowed, or if teacher and student do
             not tell the same classes apart.
 
@@ -63,7 +64,7 @@ class LogitsDistillation(LossTerm):
 
     def __init__(
         self,
-        loss=None,
+        soft_targets=None,
         student=OUTPUTS,
         teacher=None,
         mean_of="logits",
@@ -80,11 +81,13 @@ class LogitsDistillation(LossTerm):
             **kwargs,
         )
         self.student, self.teacher = student, teacher
-        self.soft_targets = SoftTargets() if loss is None else loss
+        if soft_targets is None:
+            soft_targets = SoftTargets()
+        self.soft_targets = soft_targets
         if not isinstance(self.soft_targets, SoftTargets):
             raise TypeError(
-                "`loss` must be a keras_dl.losses.SoftTargets. Received: "
-                f"loss={loss!r}."
+                "`soft_targets` must be a keras_dl.losses.SoftTargets. "
+                f"Received: soft_targets={soft_targets!r}."
             )
         self.mean_of = check_choice(
             "mean_of", mean_of, ("logits", "probabilities")
@@ -141,7 +144,7 @@ class LogitsDistillation(LossTerm):
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "loss": serialize(self.soft_targets),
+            "soft_targets": serialize(self.soft_targets),
             "student": self.student,
             "teacher": self.teacher,
             "mean_of": self.mean_of,
