@@ -17,7 +17,7 @@ CASES = {
     },
     training.FeatureDistance: {
         **TERM,
-        "student": "pooled",
+        "student": ["pooled"],
         "teacher": ["a"],
         "distance": losses.RelationalLoss("angle"),
         "projection": True,
