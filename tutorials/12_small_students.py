@@ -55,6 +55,7 @@ from keras_dl.training import LogitsDistillation, SupervisedTrainer
 pretraining = importlib.import_module("04_pretraining")
 
 LENGTH = 40  # Tokens of a sentence that are read.
+BATCH_SIZE, RATE = 32, 3e-3  # Of students.
 TEMPERATURES = (1.0, 4.0)
 
 
@@ -76,14 +77,14 @@ class Sizes(NamedTuple):
 
     files: int | None = None
     vocabulary: int = 2000
-    epochs: int = 3
+    epochs: int = 1
     topics: int = 10
     labels: int = 32
     unlabelled: int = 290
     test: int = 60
     copies: int = 1
     teacher: int = 150
-    student: int = 900
+    student: int = 800
 
 
 QUICK = Sizes(16, 500, 1, 2, 2, 4, 4, 1, 2, 2)
@@ -152,9 +153,8 @@ def train_teacher(parts, given, vocabulary, sizes, seed):
     return teacher, reader
 
 
-def fit(trainer, x, y, updates, rate=1e-3):
-    """Trains for about so many updates, from a rate that falls to 0."""
-    size = pretraining.BATCH_SIZE
+def fit(trainer, x, y, updates, size=pretraining.BATCH_SIZE, rate=1e-3):
+    """Trains for about so many updates, at a rate that falls to 0."""
     epochs = max(1, round(updates * size / len(x)))
     trainer.compile(pretraining.adamw(rate, epochs * -(-len(x) // size)))
     trainer.fit(x, y, batch_size=size, epochs=epochs, verbose=0)
@@ -179,10 +179,27 @@ def small_bert(vocabulary, classes):
 
 
 def bilstm(vocabulary, classes):
+    """Both directions of an LSTM, and the largest of what they say."""
     encoder = LSTMEncoder(
         len(vocabulary), embedding_dim=40, units=48, pooling="max"
     )
     return TaskModel(encoder, Classification(classes))
+
+
+def start_with_words(student, teacher):
+    """Gives a BiLSTM the teacher's embeddings, as far as they go.
+
+    Their 40 main components: the student knows from the start which words are
+    alike, as from word vectors.
+    """
+    table = keras.ops.convert_to_numpy(
+        teacher.encoder.token_embedding.embeddings
+    )
+    u, s, _ = np.linalg.svd(table - table.mean(axis=0), full_matrices=False)
+    size = student.encoder.embedding_dim
+    vectors = u[:, :size] * s[:size]
+    own = student.encoder.token_embedding.embeddings
+    own.assign(0.3 * vectors / vectors.std())
 
 
 MAKERS = {"BERT 1 x 64": small_bert, "BiLSTM": bilstm}
@@ -265,19 +282,22 @@ def learn(way, teacher, vocabulary, data, updates, seed):
     given, every, more = data
     keras.utils.set_random_seed(seed)
     student = MAKERS[way.student](vocabulary, int(given.topics.max()) + 1)
+    options = {"size": BATCH_SIZE, "rate": RATE}
+    if way.student == "BiLSTM" and way.labels != "given":
+        start_with_words(student, teacher)
     if way.labels == "given":
         # Few texts, that are soon known by heart.
         fit(SupervisedTrainer(student), given.ids, given.topics, updates // 3)
     if way.labels == "pseudo":
         answers = teacher.predict(every.ids, batch_size=128, verbose=0)
         topics = answers.argmax(axis=1)
-        fit(SupervisedTrainer(student), every.ids, topics, updates, 2e-3)
+        fit(SupervisedTrainer(student), every.ids, topics, updates, **options)
     x = np.concatenate([every.ids, more]) if way.more else every.ids
     for stage in way.stages:
         trainer = SupervisedTrainer(
             student, teachers=teacher, **stage(student, teacher)
         )
-        fit(trainer, x, None, updates / len(way.stages), 2e-3)
+        fit(trainer, x, None, updates / len(way.stages), **options)
     return student
 
 
@@ -340,14 +360,9 @@ def draw_students(rows, path):
     figure = pictures.new_figure(8, 5)
     axes = figure.subplots()
     names = list(rows)
+    kinds = {"teacher": "C2", "hard": "C1", "count": "0.7", "alone": "0.7"}
     colors = [
-        "0.7"
-        if "count" in name or "labels alone" in name
-        else "C1"
-        if "hard" in name
-        else "C2"
-        if name == "teacher"
-        else "C0"
+        next((c for kind, c in kinds.items() if kind in name), "C0")
         for name in names
     ]
     bars = axes.barh(
@@ -355,23 +370,21 @@ def draw_students(rows, path):
         [100 * share for share, _ in rows.values()],
         color=colors,
     )
-    axes.bar_label(bars, fmt="%.1f", padding=3)
+    axes.bar_label(bars, fmt="%.1f", label_type="center")
     labels = [
         f"{name}\n{size:,} parameters" if size else name
         for name, (_, size) in rows.items()
     ]
     axes.set_yticks(range(len(names)), labels, fontsize=8)
     axes.invert_yaxis()
-    pictures_line(axes, rows["teacher"][0])
+    axes.axvline(
+        100 * rows["teacher"][0], color="0.5", linewidth=1, linestyle="--"
+    )
     axes.set(
         xlabel="topics told right (%)",
         title="What a sentence is about, in documents held out",
     )
     figure.savefig(path)
-
-
-def pictures_line(axes, share):
-    axes.axvline(100 * share, color="0.5", linewidth=1, linestyle="--")
 
 
 def print_rows(rows):
