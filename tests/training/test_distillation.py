@@ -306,6 +306,31 @@ def test_half_precision_computes_terms_in_full(policy):
     assert found == pytest.approx(float(SoftTargets(20.0)(t, s)), rel=1e-3)
 
 
+def test_examples_of_weight_0_change_nothing():
+    images = RANDOM.normal(size=(8, 8, 8, 3)).astype("float32")
+    weights = np.array([1, 0, 2, 1, 0, 1, 1, 1], "float32")
+    start, teacher, found = cnn(2).get_weights(), cnn(4), []
+    for noise in (0.0, 3.0):
+        images[weights == 0] += noise
+        keras.utils.set_random_seed(0)
+        student = cnn(2)
+        student.set_weights(start)
+        trainer = compiled(
+            student,
+            [
+                LogitsDistillation(name="soft"),
+                FeatureDistance("conv", distance=AttentionTransfer(), name="a"),
+                FeatureDistance("pooled", distance=RelationalLoss(), name="r"),
+            ],
+            teacher,
+            task_weight=0.0,
+        )
+        trainer.train_on_batch(images, CLASSES, sample_weight=weights)
+        found.append([array(w) for w in student.weights[:2]])
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
 # Gates.
 
 
@@ -395,6 +420,12 @@ def test_what_is_wrong_is_named_before_the_first_step():
         LogitsDistillation(),
         StoredOutputs(),
     )
+    softmax = keras.Sequential(
+        [keras.Input((5,)), layers.Dense(3, activation="softmax")]
+    )
+    refused("`teacher_from_logits` of the", LogitsDistillation(), softmax)
+    with pytest.raises(ValueError, match="`from_logits` of the"):
+        SupervisedTrainer(softmax, LogitsDistillation(), teacher)
     with pytest.raises(ValueError, match="`of_teacher` must be a number"):
         FeatureDistance(of_teacher=None)
     with pytest.raises(ValueError, match="two lists of as many"):

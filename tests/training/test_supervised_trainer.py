@@ -14,6 +14,7 @@ from keras_dl.training import (
     FeatureDistance,
     InputNoise,
     InputPerturbation,
+    LogitsDistillation,
     LossTerm,
     PerturbedTask,
     SupervisedBatch,
@@ -284,6 +285,7 @@ def test_one_pass_of_each_model_whatever_the_terms():
             FeatureDistance("outputs", name="a"),
             FeatureDistance("student", "teacher", name="b"),
             FeatureDistance("outputs", "teacher", "mae", name="c"),
+            LogitsDistillation(name="d"),
         ],
     )
     trainer.compile("sgd", loss="mse")

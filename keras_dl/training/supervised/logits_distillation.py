@@ -6,6 +6,7 @@ from keras import ops
 from keras_dl.checks import check_choice
 from keras_dl.losses import SoftTargets
 from keras_dl.models.features import OUTPUTS
+from keras_dl.models.paths import is_graph
 from keras_dl.tokens import check_ignore_class
 from keras_dl.training.supervised.loss_term import LossTerm
 from keras_dl.training.supervised.masked_mean import masked_mean
@@ -105,6 +106,18 @@ class LogitsDistillation(LossTerm):
                 f"each of {number} teachers. Received: teacher_weights="
                 f"{weights}."
             )
+        numbers = self.seen_teachers(trainer.teachers)
+        teachers = [trainer.teachers[i] for i in numbers]
+        for name, models in (
+            ("from_logits", [trainer.model]),
+            ("teacher_from_logits", teachers),
+        ):
+            ends = [m.name for m in models if _gives_probabilities(m)]
+            if ends and getattr(self.soft_targets, name):
+                raise ValueError(
+                    f"`{name}` of the `SoftTargets` of {self.name!r} must be "
+                    f"False: {ends} end in a softmax or sigmoid."
+                )
 
     def loss(self, batch):
         numbers = self.seen_teachers(batch.teachers)
@@ -151,6 +164,16 @@ class LogitsDistillation(LossTerm):
             "teacher_weights": self.teacher_weights,
             "ignore_class": self.ignore_class,
         }
+
+
+def _gives_probabilities(model):
+    """Whether a functional or sequential model ends in an activation."""
+    if not is_graph(model) or not model.layers:
+        return False
+    last = model.layers[-1]
+    found = getattr(last, "activation", None)
+    known = (keras.activations.softmax, keras.activations.sigmoid)
+    return found in known or isinstance(last, keras.layers.Softmax)
 
 
 def _check_weights(weights):
