@@ -21,7 +21,7 @@ You see
 4. beside them all, one that counts words.
 
 What is printed comes from documents that were held out as a whole. It works
-offline, on any backend, in about three minutes on two CPU cores, and leaves in
+offline, on any backend, in some minutes on two CPU cores, and leaves in
 the folder `--out`:
 
     small_students.png    how much is told right, by how many parameters
@@ -77,14 +77,14 @@ class Sizes(NamedTuple):
 
     files: int | None = None
     vocabulary: int = 2000
-    epochs: int = 1
+    epochs: int = 3
     topics: int = 10
     labels: int = 32
     unlabelled: int = 290
     test: int = 60
     copies: int = 1
     teacher: int = 150
-    student: int = 800
+    student: int = 500
 
 
 QUICK = Sizes(16, 500, 1, 2, 2, 4, 4, 1, 2, 2)
