@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).parent
 NAMES = (
     "supervised_step",
     "supervised_trainer_step",
+    "distillation_step",
     "vgg16_step",
     "dcgan_step",
     "wgan_gp_step",

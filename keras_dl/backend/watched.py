@@ -30,7 +30,8 @@ _SKIPPED = {
     "_non_persistent_buffers_set", "_operations_by_depth", "_outbound_nodes",
     "_torch_params", "_tracker", "build", "call_signature_parameters",
     "history", "predict_function", "quantize", "stop_evaluating",
-    "stop_predicting", "stop_training", "test_function", "tracker", "train_function",
+    "stop_predicting", "stop_training", "test_function", "tracker",
+    "train_function",
 }  # fmt: skip
 # What does not change after it was made.
 _CONSTANT = keras.DTypePolicy, keras.Initializer, keras.InputSpec

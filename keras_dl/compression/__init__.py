@@ -4,6 +4,17 @@
 """
 
 from keras_dl.compression.clustering import ClusteredWeights
+from keras_dl.compression.distillation.knowledge_selection import (
+    KnowledgeSelection,
+)
+from keras_dl.compression.distillation.layer_map import layer_map
+from keras_dl.compression.distillation.presets import (
+    bilstm,
+    distilbert,
+    patient,
+    tinybert,
+)
+from keras_dl.compression.distillation.student import student_from_layers
 from keras_dl.compression.factorization import (
     break_even_rank,
     factorize,
@@ -30,21 +41,28 @@ from keras_dl.compression.sharing import share
 
 __all__ = [
     "ClusteredWeights",
+    "KnowledgeSelection",
     "LearnedGates",
     "MagnitudePruning",
     "MovementPruning",
     "PolynomialSparsity",
+    "bilstm",
     "break_even_rank",
+    "distilbert",
     "factorize",
     "factorize_layer",
     "head_importance",
     "layer_importance",
+    "layer_map",
     "lowest",
+    "patient",
     "rank_for_energy",
     "remove_heads",
     "remove_layers",
     "remove_units",
     "share",
     "sparsity",
+    "student_from_layers",
+    "tinybert",
     "unit_importance",
 ]

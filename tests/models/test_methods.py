@@ -18,6 +18,7 @@ from keras.ops import convert_to_numpy as array
 
 import keras_dl
 from keras_dl import applications, compression, heads
+from keras_dl.losses import RelationalLoss
 from keras_dl.models import (
     Task,
     WeightMask,
@@ -29,7 +30,11 @@ from keras_dl.models import (
     sublayers,
     variables_by_path,
 )
-from keras_dl.training import FeatureDistance, SupervisedTrainer
+from keras_dl.training import (
+    FeatureDistance,
+    LogitsDistillation,
+    SupervisedTrainer,
+)
 
 GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "methods.md"
 RANDOM = np.random.default_rng(0)
@@ -316,6 +321,34 @@ def teacher_term(subject):
     assert any(changed(before, model.trainable_variables))
 
 
+def distillation(subject):
+    """A student of a teacher's outputs and relations, without any labels."""
+    teacher, model = subject.model(), subject.model()
+    for variable in teacher.trainable_variables:
+        variable.assign(1.1 * variable + 0.01)
+    outputs = model(subject.x)
+    several = sorted(outputs) if isinstance(outputs, dict) else [None]
+    terms = [
+        LogitsDistillation(
+            student="outputs" if name is None else f"outputs/{name}",
+            name=f"soft_{name}",
+        )
+        for name in several
+    ]
+    relations = FeatureDistance(
+        subject.feature, distance=RelationalLoss("similarity"), name="spkd"
+    )
+    trainer = subject.trainer(
+        model, teachers=teacher, terms=[*terms, relations], task_weight=0.0
+    )
+    kept, before = state(teacher.variables), state(model.trainable_variables)
+    logs = trainer.train_on_batch(subject.x, return_dict=True)
+    assert all(np.isfinite(float(value)) for value in logs.values())
+    assert all(float(logs[term.name]) > 0 for term in trainer.terms)
+    assert not any(changed(kept, teacher.variables))
+    assert any(changed(before, model.trainable_variables))
+
+
 def weight_mask(subject):
     """Masked weights are 0 after a step, others go on."""
     model = subject.model()
@@ -449,6 +482,7 @@ METHODS = {
     "gradient by inputs": input_gradient,
     "gradient by embeddings": embedding_gradient,
     "term of a teacher": teacher_term,
+    "distillation": distillation,
     "weight mask": weight_mask,
     "replaced layer": replaced_layer,
     "pruned": pruned,
@@ -465,6 +499,7 @@ COMPILED = (
     "gradient by inputs-functional CNN",
     "gradient by embeddings-TaskModel, one head",
     "term of a teacher-TaskModel, two heads",
+    "distillation-Seq2Seq",
     "weight mask-MLP",
     "replaced layer-MLP",
     "units removed-functional CNN",

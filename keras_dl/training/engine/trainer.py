@@ -103,6 +103,7 @@ class Trainer(SteppedModel):
 
     asks_network = True
     _target_fit = TargetFit(None)
+    _trains_partly = False  # Whether a loss may leave out variables, unwarned.
 
     def __init__(self, network=None, name=None, **kwargs):
         if network is not None:
@@ -230,6 +231,7 @@ class Trainer(SteppedModel):
             scale=lambda loss: optimizer_.scale_loss(
                 backend.scale_by_replicas(loss)
             ),
+            partly=self._trains_partly,
         )
         self._compiled.minimized.append(result[0])
         return (result if has_aux else result[0]), gradients
@@ -248,11 +250,8 @@ class Trainer(SteppedModel):
                 f"Received: {len(gradients)} gradients for {len(variables)} "
                 "variables"
             )
-        pairs = [
-            (gradient, variable)
-            for gradient, variable in zip(gradients, variables, strict=True)
-            if gradient is not None
-        ]
+        pairs = zip(gradients, variables, strict=True)
+        pairs = [pair for pair in pairs if pair[0] is not None]
         backend.apply_gradients(
             self._optimizer_named(optimizer),
             [gradient for gradient, _ in pairs],
