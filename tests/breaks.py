@@ -556,11 +556,9 @@ BREAKS = [
         "state",
         "keras_dl/training/supervised/supervised_trainer.py",
         "        with weights_read(self.readings):\n"
-        "            batch = self._look(\n"
-        "                x, y",
+        "            batch = self._look(x, y",
         "        with weights_read([]):\n"
-        "            batch = self._look(\n"
-        "                x, y",
+        "            batch = self._look(x, y",
         EVERY,
         ("training/test_supervised_trainer.py",),
     ),
@@ -578,11 +576,11 @@ BREAKS = [
         "statistics-of-teachers-move",
         "training",
         "state",
-        "keras_dl/training/supervised/supervised_trainer.py",
-        "            with untouched(teacher):\n"
-        "                glimpse = glimpse_of(teacher, x, paths, False)",
-        "            if True:\n"
-        "                glimpse = glimpse_of(teacher, x, paths, True)",
+        "keras_dl/training/supervised/teachers.py",
+        "        with untouched(teacher):\n"
+        "            return glimpse_of(teacher, x, paths, False)",
+        "        if True:\n"
+        "            return glimpse_of(teacher, x, paths, True)",
         EVERY,
         ("training/test_supervised_trainer.py",),
     ),
