@@ -22,6 +22,7 @@ __all__ = [
     "applications",
     "callbacks",
     "compiled",
+    "compression",
     "constraints",
     "datasets",
     "generate",

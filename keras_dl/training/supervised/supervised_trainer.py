@@ -280,7 +280,7 @@ class SupervisedTrainer(Trainer):
         teachers = self._teach(x)
 
         def loss_fn():
-            with weights_read(self.readings):
+            with weights_read(self.readings, training=True):
                 batch = self._look(
                     perturbed, y, sample_weight, x, shift, True, teachers
                 )

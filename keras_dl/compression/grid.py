@@ -1,0 +1,139 @@
+"""The grid of integers that values are rounded to, and its channels."""
+
+from keras import layers, ops
+
+# Keras' own, so that its integers are the ones that training has seen.
+EPSILON = 1e-7
+# What `quantize` of Keras knows, and what extends it.
+QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)
+CONVOLUTIONS = (
+    layers.Conv1D,
+    layers.Conv2D,
+    layers.Conv3D,
+    layers.DepthwiseConv1D,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv1D,
+    layers.SeparableConv2D,
+)
+TRANSPOSED = (
+    layers.Conv1DTranspose,
+    layers.Conv2DTranspose,
+    layers.Conv3DTranspose,
+)
+# Layers of which what goes in can be quantized, too, unless it is ids.
+MULTIPLYING = (
+    layers.Dense,
+    layers.EinsumDense,
+    layers.ReversibleEmbedding,
+    *CONVOLUTIONS,
+    *TRANSPOSED,
+)
+
+
+def fake_quantize(x, low, high, bits, symmetric):
+    """Values on a grid of integers, with a straight-through gradient.
+
+        symmetric   n = 2^(bits-1) - 1, s = n / max(-low, high)
+                    x' = clip(round(s x), -n, n) / s
+        else        n = 2^bits - 1, s = n / (high - low), z = round(-s low)
+                    x' = (clip(round(s x) + z, 0, n) - z) / s
+
+    0 stays 0. The gradient is 1 within the range, and 0 outside.
+
+    Args:
+        x: Tensor.
+        low: The least value, at most 0, a tensor that fits `x`.
+        high: The largest value, at least 0.
+        bits: Number of bits of the integers.
+        symmetric: Whether the grid is that of `keras.quantizers`'
+            `abs_max_quantize`, or that of its `fake_quant_with_min_max_vars`.
+
+    Returns:
+        Tensor of the shape and dtype of `x`.
+    """
+    whole = ops.cast(x, "float32")  # Sums of 1e-7 are 0 in half precision.
+    low, high = (ops.stop_gradient(ops.cast(v, "float32")) for v in (low, high))
+    if symmetric:
+        last, zero = 2 ** (bits - 1) - 1, 0.0
+        first, limit = -last, ops.maximum(-low, high)
+        scale = last / (limit + EPSILON)
+        inside = ops.abs(whole) <= limit
+    else:
+        first, last = 0, 2**bits - 1
+        scale = last / ops.maximum(high - low, EPSILON)
+        zero = ops.round(ops.clip(-low * scale, first, last))
+        inside = ops.logical_and(
+            whole >= (first - zero) / scale, whole <= (last - zero) / scale
+        )
+    integers = ops.clip(ops.round(whole * scale) + zero, first, last)
+    # The very values of the grid: what is added to them is 0.
+    straight = ops.where(inside, whole - ops.stop_gradient(whole), 0.0)
+    grid = ops.stop_gradient((integers - zero) / scale)
+    return ops.cast(grid + straight, x.dtype)
+
+
+def value_range(x, axes, symmetric, keepdims=True):
+    """The least and the largest of some values, and 0.
+
+    Args:
+        x: Tensor.
+        axes: The axes over which they are taken.
+        symmetric: Whether both are to be as far from 0.
+        keepdims: Whether these axes are kept, of size 1.
+    """
+    if symmetric:
+        limit = ops.max(ops.abs(x), axis=axes, keepdims=keepdims)
+        return -limit, limit
+    low = ops.min(x, axis=axes, keepdims=keepdims)
+    high = ops.max(x, axis=axes, keepdims=keepdims)
+    return ops.minimum(low, 0.0), ops.maximum(high, 0.0)
+
+
+def weight_axes(layer, variable):
+    """The axes of a weight that have one scale: as Keras', all but channels.
+
+    A channel is an output of a kernel, and a row of an embedding.
+    """
+    axes = list(range(len(variable.shape)))
+    if len(axes) < 2:
+        return tuple(axes)
+    if isinstance(layer, layers.Embedding) and variable.name == "embeddings":
+        return (1,)
+    if isinstance(layer, layers.EinsumDense):
+        _, kernel, output = letters(layer)
+        return tuple(i for i in axes if kernel[i] not in output)
+    if isinstance(layer, TRANSPOSED):
+        return tuple(i for i in axes if i != axes[-2])
+    depthwise = isinstance(
+        layer, (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+    )
+    if depthwise or variable.name == "depthwise_kernel":
+        return tuple(axes[:-2])
+    return tuple(axes[:-1])
+
+
+def input_axes(layer, x):
+    """The axes of an input that have one scale: as Keras', those summed over.
+
+    Of convolutions, which Keras does not quantize, all of an example.
+    """
+    number = len(x.shape)
+    if isinstance(layer, layers.EinsumDense):
+        inputs, _, output = letters(layer)
+        before, _, after = inputs.partition("...")
+        summed = [i for i, c in enumerate(before) if c not in output]
+        summed += [
+            number - len(after) + i
+            for i, c in enumerate(after)
+            if c not in output
+        ]
+        return tuple(summed)
+    if isinstance(layer, QUANTIZABLE):
+        return (number - 1,)
+    return tuple(range(1, number))
+
+
+def letters(layer):
+    """The inputs, kernel and outputs of the equation of an `EinsumDense`."""
+    both, output = layer.equation.replace(" ", "").split("->")
+    return (*both.split(","), output)
