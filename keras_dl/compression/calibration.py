@@ -8,9 +8,8 @@ import numpy as np
 from keras import ops, tree
 
 from keras_dl.checks import check_integer
-from keras_dl.compression.grid import MULTIPLYING, QUANTIZABLE
+from keras_dl.compression.grid import observed
 from keras_dl.compression.quantization import check_model
-from keras_dl.models import sublayers
 from keras_dl.models.taps import tapped
 
 
@@ -21,7 +20,8 @@ def calibrate(model, x, batch_size=32, percentile=100.0):
 
     With a percentile below 100 outliers are left out: of each batch the
     largest value that so many percent of the absolute ones do not exceed.
-    Padding counts as data does.
+    Padding counts as data does. Layers within a recurrence (cells, parts of an
+    `AttentionDecoder`) are left out, and stay dynamic.
 
     Args:
         model: A built Keras model, not yet quantized.
@@ -61,12 +61,7 @@ def calibrate(model, x, batch_size=32, percentile=100.0):
         before = found.get(path, (0.0, 0.0))
         found[path] = min(low, before[0]), max(high, before[1])
 
-    kinds = tuple(k for k in MULTIPLYING if issubclass(k, QUANTIZABLE))
-    layers = {
-        path: layer
-        for path, layer in sublayers(model).items()
-        if isinstance(layer, kinds)
-    }
+    layers = observed(model)
     with inputs_seen(layers, see):
         for batch in batches("x", x, batch_size):
             model(batch, training=False)

@@ -1,4 +1,4 @@
-"""`FakeQuantization`: weights and activations on a grid while a model trains."""
+"""`FakeQuantization`: weights and activations on a grid while training."""
 
 import keras
 from keras import ops
@@ -8,6 +8,7 @@ from keras_dl.compression.grid import (
     MULTIPLYING,
     fake_quantize,
     input_axes,
+    observed,
     value_range,
     weight_axes,
 )
@@ -30,8 +31,9 @@ class FakeQuantization(WeightReading):
     grid, which is that of Keras: `convert` then makes integers of them, and
     nothing is lost. Weights that are 0, as they were pruned, stay 0.
 
-    **Activations**, if asked for, are what goes into the dense layers and
-    convolutions whose kernels are read; the gradient is 0 outside of the range.
+    **Activations**, if asked for, are what goes into the dense layers whose
+    kernels are read, which are those that Keras makes integers of; the gradient
+    is 0 outside of the range.
 
     | `activations`      | the range is                                       |
     |--------------------|----------------------------------------------------|
@@ -39,7 +41,7 @@ class FakeQuantization(WeightReading):
     | `"moving_average"` | one for each layer: the average of the least and   |
     |                    | the largest value of the batches in training,      |
     |                    | corrected for its start; in evaluation it stays.   |
-    |                    | Padding counts                                     |
+    |                    | Padding counts. Within a recurrence it is dynamic  |
 
     Args:
         bits: Number of bits of a weight, 2 to 8.
@@ -121,14 +123,16 @@ class FakeQuantization(WeightReading):
         }
         self._places.inputs = {}
         if self.activations is not None:
-            self._attach_inputs({places[p]: layers[p] for p in places})
+            self._attach_inputs(
+                {places[p]: layers[p] for p in places}, observed(model)
+            )
 
     def _axes(self, layer, variable):
         if self.per_channel:
             return weight_axes(layer, variable)
         return tuple(range(len(variable.shape)))
 
-    def _attach_inputs(self, layers):
+    def _attach_inputs(self, layers, observed):
         self._places.inputs = inputs = {
             path: layer
             for path, layer in layers.items()
@@ -136,13 +140,14 @@ class FakeQuantization(WeightReading):
         }
         if not inputs:
             raise ValueError(
-                "`activations` are what goes into dense layers and "
-                "convolutions, and `paths` must match kernels of some. "
-                f"Received: {list(self.of_variables)}."
+                "`activations` are what goes into dense layers, and `paths` "
+                f"must match kernels of some. Received: "
+                f"activations={self.activations!r}, and they match "
+                f"{list(self.of_variables)}."
             )
-        for i, path in enumerate(inputs):
-            if self.activations == "moving_average":
-                if path not in self.averages:
+        if self.activations == "moving_average":
+            for i, path in enumerate(inputs):
+                if path in observed and path not in self.averages:
                     self.averages[path] = self._average(i)
 
     def _average(self, i):
@@ -179,7 +184,7 @@ class FakeQuantization(WeightReading):
     def _read_input(self, path, layer, x, training):
         if not keras.backend.is_float_dtype(x.dtype):
             return x  # Ids, which an embedding looks up.
-        if self.activations == "dynamic":
+        if path not in self.averages:
             low, high = value_range(x, input_axes(layer, x), self.symmetric)
             return self._on_grid(x, low, high)
         average = self.averages[path]

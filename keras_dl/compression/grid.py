@@ -2,32 +2,37 @@
 
 from keras import layers, ops
 
+from keras_dl.layers import AttentionDecoder
+from keras_dl.models import sublayers
+
 # Keras' own, so that its integers are the ones that training has seen.
 EPSILON = 1e-7
 # What `quantize` of Keras knows, and what extends it.
 QUANTIZABLE = (layers.Dense, layers.EinsumDense, layers.Embedding)
-CONVOLUTIONS = (
-    layers.Conv1D,
-    layers.Conv2D,
-    layers.Conv3D,
-    layers.DepthwiseConv1D,
-    layers.DepthwiseConv2D,
-    layers.SeparableConv1D,
-    layers.SeparableConv2D,
-)
 TRANSPOSED = (
     layers.Conv1DTranspose,
     layers.Conv2DTranspose,
     layers.Conv3DTranspose,
 )
-# Layers of which what goes in can be quantized, too, unless it is ids.
-MULTIPLYING = (
-    layers.Dense,
-    layers.EinsumDense,
-    layers.ReversibleEmbedding,
-    *CONVOLUTIONS,
-    *TRANSPOSED,
-)
+# Those of which what goes in is quantized, too, unless it is ids.
+MULTIPLYING = (layers.Dense, layers.EinsumDense, layers.ReversibleEmbedding)
+
+# What calls layers within a loop that is compiled: nothing inside of it can
+# be noted down.
+_LOOPS = (layers.RNN, layers.TimeDistributed, AttentionDecoder)
+
+
+def observed(model):
+    """By path, the layers that multiply, and whose inputs can be noted down."""
+    parts = sublayers(model)
+    loops = [
+        f"{path}/" for path, part in parts.items() if isinstance(part, _LOOPS)
+    ]
+    return {
+        path: part
+        for path, part in parts.items()
+        if isinstance(part, MULTIPLYING) and not path.startswith(tuple(loops))
+    }
 
 
 def fake_quantize(x, low, high, bits, symmetric):
@@ -113,24 +118,15 @@ def weight_axes(layer, variable):
 
 
 def input_axes(layer, x):
-    """The axes of an input that have one scale: as Keras', those summed over.
-
-    Of convolutions, which Keras does not quantize, all of an example.
-    """
+    """The axes of an input that have one scale: those summed over."""
     number = len(x.shape)
-    if isinstance(layer, layers.EinsumDense):
-        inputs, _, output = letters(layer)
-        before, _, after = inputs.partition("...")
-        summed = [i for i, c in enumerate(before) if c not in output]
-        summed += [
-            number - len(after) + i
-            for i, c in enumerate(after)
-            if c not in output
-        ]
-        return tuple(summed)
-    if isinstance(layer, QUANTIZABLE):
+    if not isinstance(layer, layers.EinsumDense):
         return (number - 1,)
-    return tuple(range(1, number))
+    inputs, _, output = letters(layer)
+    before, _, after = inputs.partition("...")
+    places = {i: c for i, c in enumerate(before)}
+    places |= {number - len(after) + i: c for i, c in enumerate(after)}
+    return tuple(i for i, c in places.items() if c not in output)
 
 
 def letters(layer):

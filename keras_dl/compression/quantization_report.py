@@ -175,22 +175,30 @@ _OUTPUTS = object()  # The key of the models' own outputs.
 def _pairs(original, quantized):
     """The layers that hold weights themselves, of both models, by path."""
     before, after = (
-        {"": model, **sublayers(model)} for model in (original, quantized)
+        {"": model, **sublayers(model, by_place=True)}
+        for model in (original, quantized)
     )
-    names = [
-        {path: type(layer).__name__ for path, layer in layers.items()}
+    kinds = [
+        {place: type(layer).__name__ for place, layer in layers.items()}
         for layers in (before, after)
     ]
-    if names[0] != names[1]:
-        other = sorted(names[0].items() ^ names[1].items())
+    if kinds[0] != kinds[1]:
+        other = sorted(kinds[0].items() ^ kinds[1].items())
         raise ValueError(
             "`quantized` must have the layers of `original`. These differ: "
             f"{other[:6]}."
         )
+    paths = {id(layer): path for path, layer in sublayers(original).items()}
     order = {id(v): i for i, v in enumerate(original.weights)}
-    held = {path: _own(layer) for path, layer in before.items()}
-    held = {path: order[id(own[0])] for path, own in held.items() if own}
-    return {p: (before[p], after[p]) for p in sorted(held, key=held.get)}
+    first = {
+        place: order[id(own[0])]
+        for place, layer in before.items()
+        if (own := _own(layer))
+    }
+    return {
+        paths.get(id(before[place]), ""): (before[place], after[place])
+        for place in sorted(first, key=first.get)
+    }
 
 
 def _own(layer):
