@@ -22,8 +22,8 @@ MULTIPLYING = (layers.Dense, layers.EinsumDense, layers.ReversibleEmbedding)
 _LOOPS = (layers.RNN, layers.TimeDistributed, AttentionDecoder)
 
 
-def observed(model):
-    """By path, the layers that multiply, and whose inputs can be noted down."""
+def outside_of_loops(model):
+    """The sublayers whose calls can be looked at, by path."""
     parts = sublayers(model)
     loops = [
         f"{path}/" for path, part in parts.items() if isinstance(part, _LOOPS)
@@ -31,7 +31,16 @@ def observed(model):
     return {
         path: part
         for path, part in parts.items()
-        if isinstance(part, MULTIPLYING) and not path.startswith(tuple(loops))
+        if not path.startswith(tuple(loops))
+    }
+
+
+def observed(model):
+    """Those of them whose inputs are quantized."""
+    return {
+        path: part
+        for path, part in outside_of_loops(model).items()
+        if isinstance(part, MULTIPLYING)
     }
 
 
@@ -61,7 +70,8 @@ def fake_quantize(x, low, high, bits, symmetric):
     if symmetric:
         last, zero = 2 ** (bits - 1) - 1, 0.0
         first, limit = -last, ops.maximum(-low, high)
-        scale = last / (limit + EPSILON)
+        # Not `/`, by which PyTorch multiplies with the reciprocal.
+        scale = ops.divide(last, limit + EPSILON)
         inside = ops.abs(whole) <= limit
     else:
         first, last = 0, 2**bits - 1
@@ -115,6 +125,16 @@ def weight_axes(layer, variable):
     if depthwise or variable.name == "depthwise_kernel":
         return tuple(axes[:-2])
     return tuple(axes[:-1])
+
+
+def packs_channels(layer, axes):
+    """Whether Keras' 4 bits have the scales that `weight_axes` says.
+
+    It lays the kernel of an `EinsumDense` flat as if what is summed over came
+    first, whether it does or not.
+    """
+    first = axes == tuple(range(len(axes)))
+    return first or not isinstance(layer, layers.EinsumDense)
 
 
 def input_axes(layer, x):

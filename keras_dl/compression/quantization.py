@@ -12,6 +12,7 @@ from keras_dl.compression.grid import (
     EPSILON,
     MULTIPLYING,
     QUANTIZABLE,
+    packs_channels,
     weight_axes,
 )
 from keras_dl.models import sublayers, variables_by_path
@@ -199,7 +200,8 @@ def _dynamic(bits):
 
 
 def _config(layer, bits, inputs):
-    if bits == 4:
+    axes = weight_axes(layer, layer.weights[0])
+    if bits == 4 and packs_channels(layer, axes):
         return quantizers.Int4QuantizationConfig(
             activation_quantizer=inputs, block_size=None
         )
@@ -207,8 +209,7 @@ def _config(layer, bits, inputs):
     if bits != 8:
         last = 2 ** (bits - 1) - 1
         weights = quantizers.AbsMaxQuantizer(
-            axis=weight_axes(layer, layer.weights[0]),
-            value_range=(-last, last),
+            axis=axes, value_range=(-last, last)
         )
     return quantizers.Int8QuantizationConfig(weights, inputs)
 

@@ -9,7 +9,13 @@ import numpy as np
 from keras import ops, tree
 
 from keras_dl.compression.calibration import batches
-from keras_dl.compression.grid import QUANTIZABLE, letters, weight_axes
+from keras_dl.compression.grid import (
+    QUANTIZABLE,
+    letters,
+    outside_of_loops,
+    packs_channels,
+    weight_axes,
+)
 from keras_dl.compression.quantization import StaticQuantizer, check_model
 from keras_dl.models import sublayers
 from keras_dl.models.taps import tapped
@@ -30,7 +36,8 @@ class QuantizedLayer:
             weights, divided by the largest absolute weight; `None` if they
             cannot be compared.
         output_error: The same of what it returns, where both models are given
-            the same data: with errors of the layers before it; or `None`.
+            the same data: with errors of the layers before it; `None` without
+            data, or for a layer within a recurrence.
         reason: Why it was left, or `""`.
     """
 
@@ -254,8 +261,8 @@ def _weight_error(before, after):
             (ops.convert_to_numpy(a), ops.convert_to_numpy(b))
             for a, b in zip(old, new, strict=True)
         ]
-    elif getattr(after, "kernel_zero", None) is not None:
-        return None  # In groups, each with a zero of its own.
+    elif not _by_channel(before, after):
+        return None
     else:
         embeds = isinstance(before, keras.layers.Embedding)
         name = "embeddings" if embeds else "kernel"
@@ -267,6 +274,17 @@ def _weight_error(before, after):
     return differences.error
 
 
+def _by_channel(before, after):
+    """Whether each channel has one scale, and no zero of its own."""
+    if any(
+        getattr(after, f"{name}_zero", None) is not None
+        for name in ("kernel", "embeddings")
+    ):
+        return False
+    axes = weight_axes(before, _own(before)[0])
+    return after.quantization_mode != "int4" or packs_channels(before, axes)
+
+
 def _restored(layer, before, name):
     """The weights that a layer's integers stand for."""
     integers = ops.convert_to_numpy(getattr(layer, name)).astype("float32")
@@ -274,8 +292,9 @@ def _restored(layer, before, name):
     variable = getattr(before, name)
     axes = weight_axes(before, variable)
     sizes = [1 if i in axes else n for i, n in enumerate(integers.shape)]
-    if isinstance(layer, keras.layers.EinsumDense):
-        # Keras keeps scales in the order of the outputs.
+    einsum = isinstance(layer, keras.layers.EinsumDense)
+    if einsum and layer.quantization_mode == "int8":
+        # Keras keeps these scales in the order of the outputs.
         _, kernel, output = letters(layer)
         kept = [c for c in output if c in kernel]
         scale = scale.reshape([integers.shape[kernel.index(c)] for c in kept])
@@ -287,6 +306,8 @@ def _restored(layer, before, name):
 def _differences(original, quantized, pairs, x, batch_size):
     """Differences of outputs by path, and of the models' own."""
     found = {path: _Differences() for path in (*pairs, _OUTPUTS)}
+    seen = outside_of_loops(original)
+    pairs = {path: pair for path, pair in pairs.items() if path in seen}
     for batch in batches("x", x, batch_size):
         old, new = (
             _outputs(model, [pair[i] for pair in pairs.values()], batch)
