@@ -159,6 +159,10 @@ class MLP(ModelByTask):
         x = run(self.hidden, self._normalized(inputs, training), training)
         return self.head(x)
 
+    def layer_chains(self):
+        """Paths of layers that follow one another, each read by the next."""
+        return [[*(f"hidden/{i}" for i in range(len(self.hidden))), "head"]]
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -21,6 +21,7 @@ faster there for both.
 
 Before the timing, without dropout and from copied weights, the two losses of
 the first three steps must agree, and the numbers of parameters must be equal.
+The row "8x8 DCGAN" is of networks of 8 and 16 channels and batches of 8.
 "bare" rows leave out what `fit` adds, its start among it: the compiled step.
 
     KERAS_BACKEND=jax python -m benchmarks.dcgan_step [--quick]
@@ -44,8 +45,11 @@ from benchmarks._timing import arguments, interleave, print_header
 from keras_dl.layers import BatchNormalization, Conv2D, Conv2DTranspose
 from keras_dl.training import GAN
 
-TARGET = {"jax": 1.05, "tensorflow": 1.05, "torch": 1.15}[BACKEND]
+TARGET = 1.05
 BATCH, LATENT = 64, 100
+# (side of the images, channels at half and at a quarter of it).
+USUAL, SMALL = (28, 64, 128), (8, 8, 16)
+SMALL_BATCH, SMALL_TARGET = 8, 1.3
 
 
 class KnownNoise(GAN):
@@ -61,8 +65,10 @@ class KnownNoise(GAN):
         return self.noises.pop(0)
 
 
-def networks(dropout, data_format):
+def networks(dropout, data_format, sizes=USUAL):
     """The generator and the discriminator, of layers."""
+    side, narrow, wide = sizes
+    quarter = side // 4
     first = data_format == "channels_first"
     conv = {
         "kernel_size": 4,
@@ -73,11 +79,11 @@ def networks(dropout, data_format):
     generator = keras.Sequential(
         [
             keras.Input((LATENT,)),
-            layers.Dense(7 * 7 * 128, use_bias=False),
+            layers.Dense(quarter**2 * wide, use_bias=False),
             BatchNormalization(),
             layers.ReLU(),
-            layers.Reshape((128, 7, 7) if first else (7, 7, 128)),
-            Conv2DTranspose(64, use_bias=False, **conv),
+            layers.Reshape(_image(quarter, wide, first)),
+            Conv2DTranspose(narrow, use_bias=False, **conv),
             BatchNormalization(axis=1 if first else -1),
             layers.ReLU(),
             Conv2DTranspose(1, activation="tanh", **conv),
@@ -85,24 +91,30 @@ def networks(dropout, data_format):
     )
     discriminator = keras.Sequential(
         [
-            keras.Input((1, 28, 28) if first else (28, 28, 1)),
-            Conv2D(64, **conv),
+            keras.Input(_image(side, 1, first)),
+            Conv2D(narrow, **conv),
             layers.LeakyReLU(0.2),
             layers.Dropout(dropout),
-            Conv2D(128, **conv),
+            Conv2D(wide, **conv),
             layers.LeakyReLU(0.2),
             layers.Dropout(dropout),
             # As the data lie: the order does not matter to what follows.
-            layers.Reshape((7 * 7 * 128,)),
+            layers.Reshape((quarter**2 * wide,)),
             layers.Dense(1),
         ]
     )
     return generator, discriminator
 
 
-def gan(dropout=0.3, data_format=None, kind=GAN, **compile_arguments):
+def _image(side, channels, first):
+    return (channels, side, side) if first else (side, side, channels)
+
+
+def gan(
+    dropout=0.3, data_format=None, kind=GAN, sizes=USUAL, **compile_arguments
+):
     """Ours, compiled."""
-    trainer = kind(*networks(dropout, data_format or best_format()))
+    trainer = kind(*networks(dropout, data_format or best_format(), sizes))
     # Its own optimizers: Adam(2e-4, beta_1=0.5).
     trainer.compile(**compile_arguments)
     return trainer
@@ -123,12 +135,11 @@ def by_hand(trainer, dropout=0.3):
     )
 
 
-def images(data_format, count=16):
+def images(data_format, count=16, batch=BATCH, side=USUAL[0]):
     """Batches of noise in the place of images."""
     rng = np.random.default_rng(0)
-    first = data_format == "channels_first"
-    shape = (1, 28, 28) if first else (28, 28, 1)
-    pixels = rng.uniform(-1, 1, size=(count, BATCH, *shape))
+    shape = _image(side, 1, data_format == "channels_first")
+    pixels = rng.uniform(-1, 1, size=(count, batch, *shape))
     return Batches(pixels.astype("float32"))
 
 
@@ -164,6 +175,18 @@ def compare(what, quick, data_format=None):
     interleave(f"{what}, bare", BACKEND, ours, peer, blocks, steps, TARGET)
 
 
+def compare_small(quick):
+    """Times networks so small that the frameworks' Python counts."""
+    steps, blocks = (2, 2) if quick else (50, 24)
+    trainer = gan(sizes=SMALL, **jit_compile(False))
+    batches = images(best_format(), batch=SMALL_BATCH, side=SMALL[0])
+    under_fit(trainer, batches)(1)
+    peer = hand_loop(by_hand(gan(sizes=SMALL)), batches)
+    ours = under_fit(trainer, batches)
+    what = f"8x8 DCGAN, batch {SMALL_BATCH}"
+    interleave(what, BACKEND, ours, peer, blocks, steps, SMALL_TARGET)
+
+
 def main():
     quick = arguments(__doc__).quick
     print_header()
@@ -172,6 +195,7 @@ def main():
     compare("DCGAN", quick)
     if BACKEND == "torch":
         compare("DCGAN, channels last", quick, data_format="channels_last")
+    compare_small(quick)
 
 
 if __name__ == "__main__":

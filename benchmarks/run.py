@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).parent
 NAMES = (
     "supervised_step",
     "supervised_trainer_step",
+    "distillation_step",
     "vgg16_step",
     "dcgan_step",
     "wgan_gp_step",
@@ -26,8 +27,10 @@ NAMES = (
     "recurrent_step",
     "transformer_step",
     "bert_step",
+    "bert_base_step",
     "generation",
     "masking",
+    "smaller_models",
     "import_time",
 )
 BACKENDS = ("jax", "tensorflow", "torch")

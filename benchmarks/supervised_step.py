@@ -6,7 +6,8 @@ and by a `Trainer` whose `training_step` minimizes the same loss. Both run
 under `fit`, in turns. Before the timing, the losses of the two must agree.
 
 The networks: a perceptron and a small convolutional network, as in first
-courses; and a tiny perceptron whose step is all overhead, the worst case.
+courses; and tiny perceptrons whose step is all overhead, the worst case; on
+PyTorch it is there that recorded steps and fused updates count.
 The rows "bare" leave out what `fit` itself costs both: they time the compiled
 `train_step` alone.
 
@@ -21,6 +22,8 @@ from benchmarks._models import BACKEND, Batches, bare_step, under_fit
 from benchmarks._timing import arguments, interleave, print_header
 
 TARGET = 1.03
+# Where Keras runs its own step in Python, small ones take half the time.
+TARGETS = {"MLP 16-32-32-1": 0.5} if BACKEND == "torch" else {}
 
 
 class Supervised(keras_dl.Trainer):
@@ -65,11 +68,19 @@ def tiny():
     return _network((16,), layers), _batches((32, 16))
 
 
+def small():
+    """16-32-32-1, batch 32, as in tables of a few columns."""
+    dense = keras.layers.Dense
+    layers = [dense(32, "relu"), dense(32, "relu"), dense(1)]
+    return _network((16,), layers), _batches((32, 16))
+
+
 # Name: the network with its data, steps in a block, blocks.
 CASES = {
     "MLP 784-512-512-10": (mlp, 40, 12),
     "CNN 28x28": (cnn, 10, 10),
     "tiny MLP 16-32-1": (tiny, 200, 12),
+    "MLP 16-32-32-1": (small, 200, 12),
 }
 
 
@@ -89,9 +100,10 @@ def compare(name, case, steps, blocks):
     peer, ours = keras_model(network), trainer(network)
     runs = under_fit(ours, batches), under_fit(peer, batches)
     check_losses(*runs)
-    interleave(name, BACKEND, *runs, blocks, steps, TARGET)
+    target = TARGETS.get(name, TARGET)
+    interleave(name, BACKEND, *runs, blocks, steps, target)
     runs = bare_step(ours, batches), bare_step(peer, batches)
-    interleave(f"{name}, bare", BACKEND, *runs, blocks, steps, TARGET)
+    interleave(f"{name}, bare", BACKEND, *runs, blocks, steps, target)
 
 
 def keras_model(network):

@@ -5,6 +5,7 @@ the same weights. `predict` gives logits, as the model returns them; a training
 step has the cross-entropy of these, SGD with momentum 0.9, and no metrics.
 keras.applications has no dropout between the dense layers: rows say "dropout
 0.5" where both have it, the peer a top of Keras' layers on its convolutions.
+The row at 224 x 224, batch 8, has on PyTorch a hand-written peer (nn.Module).
 On TensorFlow both run without XLA, which is what `fit` chooses on a CPU.
 
 Before the timing, without dropout, predictions and the losses of the first
@@ -21,6 +22,7 @@ from benchmarks._models import (
     BACKEND,
     Batches,
     bare_step,
+    hand_loop,
     jit_compile,
     predict,
     under_fit,
@@ -30,13 +32,14 @@ from keras_dl.applications.vision.vgg16 import VGG16
 
 TARGET = 1.0
 SHAPE, BATCH, CLASSES, DROPOUT = (64, 64, 3), 16, 1000, 0.5
+LARGE_SHAPE, LARGE_BATCH = (224, 224, 3), 8
 
 
-def pair(dropout):
+def pair(dropout, shape=SHAPE):
     """Both models, of the same weights, compiled."""
-    peer = theirs(dropout)
+    peer = theirs(dropout, shape)
     ours = VGG16(CLASSES, dropout=dropout)
-    ours.build((None, *SHAPE))
+    ours.build((None, *shape))
     ours.load_keras_weights(peer)
     for model in (ours, peer):
         model.compile(
@@ -48,11 +51,11 @@ def pair(dropout):
     return ours, peer
 
 
-def theirs(dropout):
+def theirs(dropout, shape):
     """keras.applications' model, with dropout if that is not 0."""
     arguments_of_both = {
         "weights": None,
-        "input_shape": SHAPE,
+        "input_shape": shape,
         "classes": CLASSES,
         "classifier_activation": None,
     }
@@ -67,11 +70,11 @@ def theirs(dropout):
     return keras.Model(base.input, x)
 
 
-def images(count=4):
+def images(count=4, batch=BATCH, shape=SHAPE):
     """Batches of noise in the place of images, with classes."""
     rng = np.random.default_rng(0)
-    pixels = rng.uniform(size=(count, BATCH, *SHAPE)).astype("float32")
-    return Batches(pixels, rng.integers(CLASSES, size=(count, BATCH)))
+    pixels = rng.uniform(size=(count, batch, *shape)).astype("float32")
+    return Batches(pixels, rng.integers(CLASSES, size=(count, batch)))
 
 
 def check_alike(ours, peer, batches, steps=3):
@@ -86,6 +89,26 @@ def check_alike(ours, peer, batches, steps=3):
         for model in (ours, peer)
     ]
     np.testing.assert_allclose(*losses, atol=1e-4)
+
+
+def compare_large(quick):
+    """The step at the size of ImageNet, beside hand-written PyTorch."""
+    batches = images(2, LARGE_BATCH, LARGE_SHAPE)
+    ours, peer = pair(DROPOUT, LARGE_SHAPE)
+    if BACKEND == "torch":
+        from benchmarks.hand_written import vgg16_torch
+
+        peer = vgg16_torch.VGG16(LARGE_SHAPE[0], CLASSES, DROPOUT)
+        assert ours.count_params() == peer.parameter_count()
+        run = hand_loop(peer, batches)
+    else:
+        under_fit(peer, batches)(1)
+        run = bare_step(peer, batches)
+    under_fit(ours, batches)(1)
+    name = f"VGG16, step, 224 x 224, batch {LARGE_BATCH}, dropout {DROPOUT}"
+    blocks = 2 if quick else 8
+    ours = bare_step(ours, batches)
+    interleave(name, BACKEND, ours, run, blocks, 1, TARGET)
 
 
 def main():
@@ -107,6 +130,8 @@ def main():
     runs = [bare_step(model, batches) for model in models]
     name = f"VGG16, step, dropout {DROPOUT}"
     interleave(name, BACKEND, *runs, blocks, steps, TARGET)
+    del models, runs  # 134 million weights each, with their gradients.
+    compare_large(quick)
 
 
 if __name__ == "__main__":

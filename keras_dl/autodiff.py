@@ -181,11 +181,12 @@ def variable_gradients(fn, variables, has_aux=False, unconnected="zero"):
     return result if has_aux else result[0], gradients
 
 
-def _variable_gradients(fn, variables, has_aux=False, scale=None):
+def _variable_gradients(fn, variables, has_aux=False, scale=None, partly=False):
     """As `variable_gradients`, without densifying; `None` for unconnected.
 
     `scale` maps the value to the one that is differentiated; the value that
-    is returned is the one before.
+    is returned is the one before. With `partly` no warning names the
+    unconnected variables.
     """
     variables = _as_variables(variables)
 
@@ -206,7 +207,7 @@ def _variable_gradients(fn, variables, has_aux=False, scale=None):
             f"differentiate by: {missing}. Compute it from them inside the "
             "function: what is computed outside counts as a constant."
         )
-    if missing:
+    if missing and not partly:
         warnings.warn(
             f"The value of {_name(fn)} does not depend on the variables "
             f"{missing}: they get no gradient.",

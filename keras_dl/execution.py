@@ -10,9 +10,9 @@ def compiled(function):
 
     On JAX and TensorFlow it becomes one program for each set of shapes
     (`jax.jit`, `tf.function`). On PyTorch the operations that it comes to are
-    recorded in the second call of a set of shapes, and run without Python
-    after that; a function that looks at the values of its tensors, or writes
-    to variables, runs as it is.
+    recorded in the second and third call of a set of shapes, and run without
+    Python after that; docs/speed.md says what cannot be recorded, and so runs
+    as it is.
 
     It need not be told which variables it reads: weights that change are
     followed, within `keras_dl.substitute` too. What it writes to variables,
@@ -30,7 +30,8 @@ def compiled(function):
         function: A function of tensors, arrays, and nested structures of them.
             Numbers, strings and the like come in as default arguments or
             closures: what it does must depend on tensors, shapes and
-            structures alone.
+            structures alone. (PyTorch follows attributes and closures that
+            change; the others keep what they were.)
 
     Returns:
         A function of the same arguments.

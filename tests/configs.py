@@ -18,6 +18,8 @@ def parameters(kind):
     # What a config says of layers: applications/test_quantized.py and
     # models/test_replacement.py, test_frozen.py.
     later = ("quantization", "replaced", "frozen")
+    # Of terms these follow from what a subclass is given.
+    later += ("student_features", "teacher_features")
     for name in ("self", "args", "kwargs", *later):
         found.pop(name, None)
     return found

@@ -3,16 +3,22 @@
 Each lane is for some backends; without `--lane` all tests run on any.
 """
 
+import os
+
 import keras
 import pytest
 from lanes import LANES, backends_of, place_of
 
+START = pytest.StashKey[float]()
+
 
 def is_marked_compiled(item):
-    """Whether a mark names this test, or this row of it."""
+    """Whether a mark names this test, or this row of it, on this backend."""
     row = item.callspec.id if hasattr(item, "callspec") else None
+    backend = keras.backend.backend()
     return any(
-        not mark.args or row in mark.args
+        (not mark.args or row in mark.args)
+        and mark.kwargs.get("on", backend) == backend
         for mark in item.iter_markers("compiled")
     )
 
@@ -34,8 +40,8 @@ def pytest_configure(config):
     """Declares the mark, and refuses a lane on another backend."""
     config.addinivalue_line(
         "markers",
-        "compiled(*rows): also runs on JAX and TensorFlow in `make test`; "
-        "with ids of parametrized rows only these",
+        "compiled(*rows, on=None): also runs on JAX and TensorFlow, or on one "
+        "of them, in `make test`; with ids of parametrized rows only these",
     )
     lane, backend = config.getoption("--lane"), keras.backend.backend()
     if lane and backend not in LANES[lane]:
@@ -61,6 +67,28 @@ def pytest_collection_modifyitems(config, items):
         (kept if here else left).append(item)
     items[:] = kept
     config.hook.pytest_deselected(items=left)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Keeps when a test began, by the clock of this process and its children.
+
+    What the machine does besides counts in no other clock.
+    """
+    item.stash[START] = _cpu()
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    """Says in the report what a test took, its fixtures included."""
+    answer = yield
+    item.user_properties.append(("cpu", _cpu() - item.stash[START]))
+    return answer
+
+
+def _cpu():
+    return sum(os.times()[:4])
 
 
 def _check_rows(items):

@@ -20,7 +20,7 @@ LANES = {
     # What differs by backend. A test is here, too, if it is marked so:
     # `@pytest.mark.compiled`, or of its rows `@pytest.mark.compiled("a", "b")`.
     "compiled": ("jax", "tensorflow"),
-    # Tutorials and guides: a file runs on one backend, the next on the next.
+    # Tutorials and guides, each on one backend.
     "rotation": BACKENDS,
 }
 # Folders and files of the lanes that are not found by a mark.
@@ -38,6 +38,13 @@ PLACES = {
     "agreement": ("across",),
     "rotation": ("tutorials", "test_guides.py"),
 }
+# What compiles much, or goes through all methods, runs where nothing is
+# compiled; the others on one backend, the next on the next.
+LONG = (
+    "test_guides.py",
+    "test_bert_tutorials.py",
+    "test_sequence_tutorials.py",
+)
 
 
 def place_of(path):
@@ -69,5 +76,8 @@ def backends_of(path, lane):
     """The backends on which a lane runs a file."""
     if lane != "rotation":
         return LANES[lane]
-    turn = [f for f in files() if place_of(f) == lane].index(pathlib.Path(path))
-    return (BACKENDS[turn % len(BACKENDS)],)
+    path = pathlib.Path(path)
+    if path.name in LONG:
+        return ("torch",)
+    others = [f for f in files() if place_of(f) == lane and f.name not in LONG]
+    return (BACKENDS[others.index(path) % 2],)

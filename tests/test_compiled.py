@@ -365,3 +365,19 @@ def test_inside_a_trainer():
 def test_it_is_no_function():
     with pytest.raises(TypeError, match="`function` must be callable"):
         keras_dl.compiled(3)
+
+
+def test_it_is_another_one_within_a_layer_of_half_precision():
+    """Recorded outside, it is not taken for what it does inside."""
+    weight = keras.Variable(1.0009765625)
+    run = keras_dl.compiled(lambda x: x + ops.cast(weight.value, "float32"))
+
+    class Shifted(keras.layers.Layer):
+        def call(self, x):
+            return run(ops.cast(x, "float32"))
+
+    layer = Shifted(dtype="mixed_bfloat16")
+    for _ in range(4):
+        outside = array(run(ops.zeros((1,))))
+        np.testing.assert_array_equal(outside, [1.0009765625])
+        np.testing.assert_array_equal(array(layer(ops.zeros((1,)))), [1.0])

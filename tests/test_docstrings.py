@@ -7,6 +7,7 @@ import importlib
 import json
 import pathlib
 import re
+import textwrap
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 # names of its own module.
 NAMES = {"np": np, "keras": keras, "ops": ops, "keras_dl": keras_dl}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+PROGRAM = re.compile(r"^ *```python\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^ *>>> ", re.MULTILINE)
 # How backends write a shape, and a tensor around its numbers.
 SHAPE = re.compile(r"(?:torch\.Size|TensorShape)\(\[([\d, ]*)\]\)")
@@ -93,6 +95,35 @@ def test_example(test, tmp_path, monkeypatch):
     fresh.globs = test.globs.copy()
     runner.run(fresh, out=said.append)
     assert not runner.failures, "".join(said)
+
+
+def sequential(*sizes):
+    """Dense layers, for the programs that are given networks."""
+    layers = [keras.layers.Dense(size) for size in sizes[1:]]
+    return keras.Sequential([keras.Input(sizes[:1]), *layers])
+
+
+def programs():
+    """The programs in docstrings that are longer than an example, by module."""
+    for folder in ("keras_dl", "applications"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for program in PROGRAM.findall(path.read_text(encoding="utf-8")):
+                yield module_name(path), textwrap.dedent(program)
+
+
+@pytest.mark.parametrize(("module", "program"), [*programs()])
+def test_program(module, program):
+    """As it stands, on networks and images that are small."""
+    given = {
+        "generator": sequential(64, 3),
+        "discriminator": sequential(3, 1),
+        "images": np.ones((4, 3), "float32"),
+    }
+    exec(program, {**NAMES, **vars(importlib.import_module(module)), **given})
+
+
+def test_there_are_programs():
+    assert len([*programs()]) == 3
 
 
 def test_all_examples_are_found_and_hardly_any_is_skipped():

@@ -59,6 +59,11 @@ def test_tutorials_take_turns():
     assert {backends[0] for backends in turns} == set(lanes.BACKENDS)
 
 
+def test_the_long_ones_are_there():
+    names = {path.name for path in lanes.files()}
+    assert set(lanes.LONG) <= names
+
+
 def test_a_test_is_where_it_lies_and_where_its_mark_says():
     def found(*args, **kwargs):
         return lane_plugin.lanes_of(item(*args, **kwargs))
@@ -70,6 +75,11 @@ def test_a_test_is_where_it_lies_and_where_its_mark_says():
     assert found("test_x.py", row, row="lstm") == ["values", "compiled"]
     assert found("test_x.py", row, row="gru") == ["values"]
     assert found("test_x.py", every, row="gru") == ["values", "compiled"]
+    for backend, lane in (
+        ("torch", ["values", "compiled"]),
+        ("jax", ["values"]),
+    ):
+        assert found("test_x.py", pytest.mark.compiled(on=backend)) == lane
 
 
 def test_a_row_that_there_is_not_is_named():
@@ -117,7 +127,8 @@ def test_the_summary_counts_and_names_the_slowest(capsys):
 def test_outcomes_are_read(tmp_path):
     report = tmp_path / "report.xml"
     report.write_text(
-        '<testsuites><testsuite><testcase classname="a" name="b" time="1.5"/>'
+        '<testsuites><testsuite><testcase classname="a" name="b" time="9">'
+        '<properties><property name="cpu" value="1.5"/></properties></testcase>'
         '<testcase classname="a" name="c" time="0"><skipped message="why"/>'
         '</testcase><testcase classname="a" name="d" time="0"><failure/>'
         "</testcase></testsuite></testsuites>"

@@ -75,10 +75,11 @@ def test_importing_loads_no_other_framework():
         others -= {"jax"}
     code = (
         "import sys, keras; before = set(sys.modules); import keras_dl, "
-        "keras_dl.applications, keras_dl.callbacks, keras_dl.datasets, "
-        "keras_dl.generation, keras_dl.layers, keras_dl.losses, "
-        "keras_dl.metrics, keras_dl.models, keras_dl.optimizers, "
-        "keras_dl.tasks, keras_dl.testing, keras_dl.text, keras_dl.training; "
+        "keras_dl.applications, keras_dl.callbacks, keras_dl.compression, "
+        "keras_dl.datasets, keras_dl.generation, keras_dl.layers, "
+        "keras_dl.losses, keras_dl.metrics, keras_dl.models, "
+        "keras_dl.optimizers, keras_dl.tasks, keras_dl.testing, "
+        "keras_dl.text, keras_dl.training; "
         "print(sorted({m.split('.')[0] for m in set(sys.modules) - before}))"
     )
     done = subprocess.run(

@@ -87,6 +87,7 @@ CASES = {
     "our batch norm",
     "instance norm",
     "our LSTM",
+    on="tensorflow",  # Whose operations are exchanged.
 )
 def test_the_slope_of_a_penalty_equals_differences(name):
     x, kinds = CASES[name]

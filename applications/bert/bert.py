@@ -5,6 +5,7 @@ import functools
 import keras
 from keras import ops
 
+from keras_dl.applications.bases.block_stack import BlockStack
 from keras_dl.applications.bert import arguments as bert_arguments
 from keras_dl.applications.bert import inputs as bert_inputs
 from keras_dl.applications.bert.files import PublishedModel
@@ -17,11 +18,11 @@ from keras_dl.layers import (
 )
 from keras_dl.layers.attention.entity_fusion import NO_ENTITY
 from keras_dl.layers.lookup import looked_up
-from keras_dl.models.features import block_paths
+from keras_dl.models.features import stack_paths
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class BERT(PublishedModel):
+class BERT(BlockStack, PublishedModel):
     """Transformer encoder that reads a text in both directions.
 
         x_t = drop(norm(E[token_t] + P[t] + S[segment_t]))
@@ -373,6 +374,16 @@ class BERT(PublishedModel):
         """Refuses arrays with ids that do not exist, and texts too long."""
         bert_inputs.check_arrays(self, inputs)
 
+    def remove_blocks(self, layers):
+        """Removes blocks for good: see `keras_dl.compression.remove_layers`."""
+        if self.entity_stream is not None:
+            raise ValueError(
+                f"Blocks of {self.name!r} cannot be removed: the last ones "
+                "read its `entity_stream`."
+            )
+        super().remove_blocks(layers)
+        self.num_distinct_layers = self.num_layers
+
     def layer_groups(self):
         """Lists of its layers, the lowest first: embeddings, blocks, pooler."""
         pooler = [] if self.pooler_dense is None else [self.pooler_dense]
@@ -388,7 +399,7 @@ class BERT(PublishedModel):
     def feature_paths(self):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [f"blocks/{self._place(i)}" for i in range(self.num_layers)]
-        names = block_paths([(path, f"{path}/attention") for path in blocks])
+        names = stack_paths(self, blocks)
         return {**names, "embeddings": "token_embedding@0"}
 
     def embedding_paths(self):

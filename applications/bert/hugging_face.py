@@ -70,6 +70,12 @@ def encoder_tensors(encoder, family, pooler=None, decoder=None):
         pooler: Name of its pooler in the file, or `None` to leave it out.
         decoder: Name of the decoder that is tied to the token embedding.
     """
+    if encoder.replaced:
+        raise ValueError(
+            "Hugging Face's files have no place for the shapes of layers that "
+            f"were replaced. Received: {encoder.name!r}, with other layers at "
+            f"{list(encoder.replaced)}."
+        )
     prefix = family.prefix + "."
     layers = [
         (prefix + name, getattr(encoder, attribute))

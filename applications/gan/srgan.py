@@ -9,6 +9,7 @@ from keras_dl.applications.gan.srgan_networks import (
     srgan_discriminator,
     srgan_generator,
 )
+from keras_dl.models.checked_data import run_checked
 from keras_dl.training import ImageToImageGAN
 from keras_dl.training.gan.network_inputs import check_tensor
 
@@ -115,11 +116,24 @@ class SRGAN(ReadyMade, ImageToImageGAN):
 
         Returns:
             A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: If the images are no tensors that the generator takes,
+                or makes of them.
         """
         self.generator.compile(
             optimizer or keras.optimizers.Adam(1e-4), "mean_squared_error"
         )
-        return self.generator.fit(x, y, **kwargs)
+        return run_checked(
+            self._check_pairs, self.generator.fit, x, y, **kwargs
+        )
+
+    def _check_pairs(self, x, y=None, sample_weight=None):
+        """Refuses what are no small images and large ones, of any size."""
+        channels = self.image_shape[-1]
+        check_tensor("x", x, keras.Input((None, None, channels)))
+        sides = (self.scale * side for side in x.shape[1:3])
+        check_tensor("y", y, keras.Input((*sides, channels)))
 
     def get_config(self):
         return {

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_dl.applications.bases.block_stack import BlockStack
 from keras_dl.checks import (
     check_choice,
     check_integer,
@@ -21,14 +22,14 @@ from keras_dl.layers import (
 from keras_dl.layers.lookup import looked_up
 from keras_dl.models import Encoder
 from keras_dl.models.encoder import POOLINGS, pool
-from keras_dl.models.features import block_paths
+from keras_dl.models.features import block_paths, stack_paths
 
 
 class _TokenEncoder(Encoder):
     """What both have in common: tokens that are looked up, and a pooling."""
 
     def _remember(self, **arguments):
-        self._arguments = arguments
+        self._arguments = tuple(arguments)
         for name, value in arguments.items():
             setattr(self, name, value)
 
@@ -62,7 +63,8 @@ class _TokenEncoder(Encoder):
         return ["token_embedding"]
 
     def get_config(self):
-        return {**super().get_config(), **self._arguments}
+        arguments = {name: getattr(self, name) for name in self._arguments}
+        return {**super().get_config(), **arguments}
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -205,7 +207,7 @@ class LSTMEncoder(_TokenEncoder):
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class TransformerEncoder(_TokenEncoder):
+class TransformerEncoder(BlockStack, _TokenEncoder):
     """The encoder of the Transformer, for heads.
 
         h^0 = drop(sqrt(d) E[w] + positions);   h^l = block_l(h^{l-1})
@@ -374,5 +376,5 @@ class TransformerEncoder(_TokenEncoder):
     def feature_paths(self):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [f"blocks/{i}" for i in range(self.num_layers)]
-        names = block_paths([(path, f"{path}/attention") for path in blocks])
+        names = stack_paths(self, blocks)
         return {**names, "embeddings": "token_embedding@0"}

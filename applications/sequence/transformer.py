@@ -10,7 +10,7 @@ from keras_dl.checks import check_integer, check_rate
 from keras_dl.generation.steps import to_the_left
 from keras_dl.layers import TransformerDecoderBlock, TransformerEncoderBlock
 from keras_dl.layers.attention.decoder_steps import next_step, start_steps
-from keras_dl.models.features import block_paths
+from keras_dl.models.features import stack_paths
 
 
 @keras.saving.register_keras_serializable("keras_dl")
@@ -233,8 +233,7 @@ class Transformer(EmbeddedModel):
             names[f"{side}_embeddings"] = f"{embedding}@{lookups[embedding]}"
             lookups[embedding] += 1
             blocks = [f"{side}/{i}" for i in range(self.num_layers)]
-            pairs = [(path, f"{path}/attention") for path in blocks]
-            names.update(block_paths(pairs, f"{side}_"))
+            names.update(stack_paths(self, blocks, f"{side}_"))
         for i, block in enumerate(blocks):
             for what in ("weights", "logits"):
                 path = f"{block}/memory_attention:{what}"
@@ -396,7 +395,7 @@ class TransformerLanguageModel(EmbeddedModel):
     def feature_paths(self):
         """Standard names of features: see `keras_dl.models.taps`."""
         blocks = [f"blocks/{i}" for i in range(self.num_layers)]
-        names = block_paths([(path, f"{path}/attention") for path in blocks])
+        names = stack_paths(self, blocks)
         # Its second call makes the logits.
         return {**names, "embeddings": "embedding@0"}
 

@@ -196,6 +196,10 @@ class VGG16(ModelByTask):
     def call(self, inputs, training=None):
         return run(self.chain, self._normalized(inputs, training), training)
 
+    def layer_chains(self):
+        """Paths of layers that follow one another, each read by the next."""
+        return [[f"chain/{i}" for i in range(len(self.chain))]]
+
     def after(self, x, name, training=False):
         """Logits from the output of the layer of that name.
 

@@ -4,15 +4,23 @@ import torch
 import transformers
 
 
-class Classifier:
-    """`BertForSequenceClassification` of transformers, trained by Adam."""
+def _adam(weights):
+    return torch.optim.Adam(weights, lr=1e-3, eps=1e-7)
 
-    def __init__(self, dtype=None, **sizes):
+
+class Classifier:
+    """`BertForSequenceClassification` of transformers, trained by Adam.
+
+    Args:
+        dtype: Optional dtype to compute in, by autocast.
+        optimizer: Optional function that makes another optimizer of weights.
+        **sizes: Arguments of the config; those of `bert_base` by default.
+    """
+
+    def __init__(self, dtype=None, optimizer=None, **sizes):
         config = transformers.BertConfig(**sizes, hidden_act="gelu_new")
         self.model = transformers.BertForSequenceClassification(config)
-        self.optimizer = torch.optim.Adam(
-            self.model.parameters(), lr=1e-3, eps=1e-7
-        )
+        self.optimizer = (optimizer or _adam)(self.model.parameters())
         self.dtype = dtype
 
     def _forward(self, ids, labels=None):
@@ -22,7 +30,7 @@ class Classifier:
             return self.model(ids, attention_mask=mask, labels=labels)
 
     def step(self, batch):
-        """One step of Adam; returns the losses."""
+        """One step of training; returns the losses."""
         ids, labels = batch
         self.model.train()
         self.optimizer.zero_grad()

@@ -1,6 +1,7 @@
 """The DCGAN step by hand in JAX: pure functions, pytrees, one jit."""
 
 import functools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -92,9 +93,11 @@ def _generator_loss(gen, stats, disc, noise, key, dropout):
 
 
 def generate(gen, stats, noise):
-    """Images of 28x28, and the running statistics after that."""
+    """Images, and the running statistics after that."""
     x, stats_1 = _batch_norm(noise @ gen["dense"], gen["bn_1"], stats[0])
-    x = jax.nn.relu(x).reshape(-1, 7, 7, 128)
+    channels = gen["conv_1"].shape[3]
+    side = math.isqrt(x.shape[1] // channels)
+    x = jax.nn.relu(x).reshape(-1, side, side, channels)
     x = _transposed(x, gen["conv_1"])
     x, stats_2 = _batch_norm(x, gen["bn_2"], stats[1])
     x = _transposed(jax.nn.relu(x), gen["conv_2"]) + gen["bias_2"]

@@ -1,5 +1,7 @@
 """The DCGAN step by hand in TensorFlow: tf.Module, tapes, tf.function."""
 
+import math
+
 import tensorflow as tf
 
 from benchmarks.hand_written.adam_tensorflow import Adam
@@ -59,7 +61,7 @@ class DCGAN:
 
 
 class Generator(tf.Module):
-    """Noise to images of 28x28."""
+    """Noise to images."""
 
     def __init__(self, weights):
         super().__init__()
@@ -72,10 +74,12 @@ class Generator(tf.Module):
 
     def __call__(self, noise):
         x = tf.nn.relu(self.norm_1(noise @ self.kernel))
-        x = tf.reshape(x, (-1, 7, 7, 128))
-        x = _transposed(x, self.kernel_1, 14)
+        channels = self.kernel_1.shape[3]
+        side = math.isqrt(x.shape[1] // channels)
+        x = tf.reshape(x, (-1, side, side, channels))
+        x = _transposed(x, self.kernel_1, 2 * side)
         x = tf.nn.relu(self.norm_2(x))
-        x = _transposed(x, self.kernel_2, 28)
+        x = _transposed(x, self.kernel_2, 4 * side)
         return tf.tanh(tf.nn.bias_add(x, self.bias_2))
 
 

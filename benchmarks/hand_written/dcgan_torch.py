@@ -1,5 +1,7 @@
 """The DCGAN step by hand in PyTorch: nn.Module, channels first, autograd."""
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -62,16 +64,19 @@ class DCGAN:
 
 
 def generator_of(weights):
-    """Noise to images of 28x28."""
+    """Noise to images."""
+    size = weights[0].shape[1]
+    narrow, wide = weights[5].shape[2:]
+    side = math.isqrt(size // wide)
     network = nn.Sequential(
-        nn.Linear(LATENT, 7 * 7 * 128, bias=False),
-        nn.BatchNorm1d(7 * 7 * 128, eps=1e-3, momentum=0.01),
+        nn.Linear(LATENT, size, bias=False),
+        nn.BatchNorm1d(size, eps=1e-3, momentum=0.01),
         nn.ReLU(),
-        nn.Unflatten(1, (128, 7, 7)),
-        nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False),
-        nn.BatchNorm2d(64, eps=1e-3, momentum=0.01),
+        nn.Unflatten(1, (wide, side, side)),
+        nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False),
+        nn.BatchNorm2d(narrow, eps=1e-3, momentum=0.01),
         nn.ReLU(),
-        nn.ConvTranspose2d(64, 1, 4, 2, 1),
+        nn.ConvTranspose2d(narrow, 1, 4, 2, 1),
         nn.Tanh(),
     )
     load(network, weights)
@@ -80,15 +85,16 @@ def generator_of(weights):
 
 def discriminator_of(weights, dropout=0.0):
     """Images to one logit."""
+    narrow, wide = weights[2].shape[2:]
     network = nn.Sequential(
-        nn.Conv2d(1, 64, 4, 2, 1),
+        nn.Conv2d(1, narrow, 4, 2, 1),
         nn.LeakyReLU(SLOPE),
         nn.Dropout(dropout),
-        nn.Conv2d(64, 128, 4, 2, 1),
+        nn.Conv2d(narrow, wide, 4, 2, 1),
         nn.LeakyReLU(SLOPE),
         nn.Dropout(dropout),
         nn.Flatten(),
-        nn.Linear(7 * 7 * 128, 1),
+        nn.Linear(len(weights[4]), 1),
     )
     load(network, weights)
     return network

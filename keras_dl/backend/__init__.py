@@ -39,6 +39,7 @@ densify = _adapted("densify")
 exchange_rows = _adapted("exchange_rows")
 forget_compiled = _adapted("forget_compiled")
 fused_attention = _adapted("fused_attention")
+fused_updates = _adapted("fused_updates")
 gather_last = _adapted("gather_last")
 gru = _adapted("gru")
 linear = _adapted("linear")
@@ -58,6 +59,7 @@ scale_by_replicas = _adapted("scale_by_replicas")
 scan = _adapted("scan")
 segment_sum = _adapted("segment_sum")
 unscale = _adapted("unscale")
+update = _adapted("update")
 value_and_gradients = _adapted("value_and_gradients")
 variable_gradients = _adapted("variable_gradients")
 write_at = _adapted("write_at")
@@ -76,6 +78,7 @@ __all__ = [
     "exchange_rows",
     "forget_compiled",
     "fused_attention",
+    "fused_updates",
     "gather_last",
     "gru",
     "linear",
@@ -97,6 +100,7 @@ __all__ = [
     "segment_sum",
     "substituted",
     "unscale",
+    "update",
     "value_and_gradients",
     "variable_gradients",
     "write_at",

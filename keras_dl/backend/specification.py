@@ -68,6 +68,24 @@ def apply_gradients(optimizer, gradients, variables):
     optimizer.apply(gradients, variables)
 
 
+def fused_updates(optimizer):
+    """A context in which `optimizer.apply` is `apply_gradients`."""
+    return contextlib.nullcontext()
+
+
+def update(optimizer, gradients, variables):
+    """The weight decay and update of `apply_gradients` alone.
+
+    Nothing is clipped, averaged or counted.
+    """
+    decayed = [v for v in variables if optimizer._use_weight_decay(v)]
+    if decayed:
+        optimizer._apply_weight_decay(decayed)
+    optimizer._backend_update_step(
+        gradients, variables, optimizer.learning_rate
+    )
+
+
 def run_if(condition, function, variables):
     """Runs `function()`, which writes to `variables`, if a condition holds."""
     raise NotImplementedError

@@ -16,9 +16,10 @@ from keras_dl.backend import (
     torch_gradients,
     torch_images,
     torch_networks,
+    torch_optimizers,
     torch_recurrent,
 )
-from keras_dl.backend.torch_graph import Recorded
+from keras_dl.backend.torch_recorded import Recorded
 
 name = "torch"
 value_and_gradients = torch_gradients.value_and_gradients
@@ -29,6 +30,7 @@ lstm = torch_recurrent.lstm
 gru = torch_recurrent.gru
 recurrent_kernel_pays = torch_recurrent.pays
 records_gradients = torch_recurrent.records_gradients
+fused_updates = torch_optimizers.fused_updates
 convolve = torch_images.convolve
 convolve_back = torch_images.convolve_back
 normalize_batch = torch_images.normalize_batch
@@ -54,7 +56,13 @@ def recorded_step(model, function, name):
     """A step of a model, from its second call of the same shapes recorded."""
     if model.run_eagerly or model.jit_compile:
         return function
-    return Recorded(function, model, differentiable=False, name=name)
+    return Recorded(
+        function,
+        model,
+        differentiable=False,
+        cuda_graphs=model.cuda_graphs,
+        name=name,
+    )
 
 
 def compiled_loop(body, variables=()):
@@ -158,7 +166,13 @@ def segment_sum(values, segments, number):
 def apply_gradients(optimizer, gradients, variables):
     """Applies `gradients` to `variables` by `optimizer`."""
     with torch.no_grad():
-        optimizer.apply(gradients, variables)
+        torch_optimizers.apply(optimizer, gradients, variables)
+
+
+def update(optimizer, gradients, variables):
+    """The weight decay and update of `apply_gradients` alone."""
+    with torch.no_grad():
+        torch_optimizers.update(optimizer, gradients, variables)
 
 
 def run_if(condition, function, variables):

@@ -98,8 +98,9 @@ class Program:
         in_place: Whether inputs may be written to.
 
     Attributes:
-        is_a_function: Whether what comes out depends on tensors alone, and
-            nothing else happens.
+        is_deterministic: Whether it draws nothing, and looks at no value.
+        is_a_function: Whether it changes nothing either: what comes out
+            depends on tensors alone.
         detached: For each result, whether it is no function of the inputs for
             whoever differentiates.
     """
@@ -120,13 +121,21 @@ class Program:
         code = _Code(recording, constants)
         if in_place:
             code.write_inputs()
-        self.is_a_function = code.is_a_function()
+        self.is_deterministic = code.is_deterministic()
+        self.is_a_function = self.is_deterministic and not code.changes()
         self._run = code.function()
 
     def __call__(self, tensors):
         """The leaves that come out, or `MISS`."""
-        with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
-            return self._run(*tensors)
+        try:
+            with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
+                return self._run(*tensors)
+        except Exception as error:
+            error.add_note(
+                "This happened in a recorded step: `compile(run_eagerly=True)` "
+                "shows where."
+            )
+            raise
 
 
 class _Code:
@@ -154,12 +163,17 @@ class _Code:
         self._leave_out_unused()
         self._first = self._move_to_front()
 
-    def is_a_function(self):
-        """Whether it changes nothing, draws nothing, and looks at no value."""
-        lasting = self._outside - self._constants
-        return self._changed.isdisjoint(lasting) and not any(
-            x.draws or x.tells for x in self._operations
+    def is_deterministic(self):
+        """Whether it draws nothing, and looks at no value."""
+        return not any(
+            x.draws or x.takes or x.value is not None or x.shapes is not None
+            for x in self._operations
         )
+
+    def changes(self):
+        """Whether it changes tensors that come from elsewhere."""
+        lasting = self._outside - self._constants
+        return not self._changed.isdisjoint(lasting)
 
     # What is left out, and where it stands.
 

@@ -28,9 +28,10 @@ _SKIPPED = {
     "_compile_config", "_compiled_trainable_state", "_eval_epoch_iterator",
     "_inbound_nodes", "_losses", "_loss_ids", "_nodes", "_nodes_by_depth",
     "_non_persistent_buffers_set", "_operations_by_depth", "_outbound_nodes",
-    "_tracker", "build", "call_signature_parameters", "history",
-    "predict_function", "quantize", "stop_evaluating", "stop_predicting",
-    "stop_training", "test_function", "tracker", "train_function",
+    "_torch_params", "_tracker", "build", "call_signature_parameters",
+    "history", "predict_function", "quantize", "stop_evaluating",
+    "stop_predicting", "stop_training", "test_function", "tracker",
+    "train_function",
 }  # fmt: skip
 # What does not change after it was made.
 _CONSTANT = keras.DTypePolicy, keras.Initializer, keras.InputSpec
@@ -149,7 +150,7 @@ class Watched:
         self._lengths = list(map(len, self._lists))
         self._entries = list(itertools.chain.from_iterable(self._lists))
         self._values = list(map(_value_of, self.variables))
-        self._trainable = list(map(_trainable_of, self.variables))
+        self._flags = list(map(_trainable_of, self.variables))
 
     def same(self):
         """Whether everything is as it was."""
@@ -166,7 +167,7 @@ class Watched:
         one = operator.is_
         return (
             all(map(one, map(_value_of, self.variables), self._values))
-            and list(map(_trainable_of, self.variables)) == self._trainable
+            and list(map(_trainable_of, self.variables)) == self._flags
             and all(
                 map(
                     one,
@@ -205,7 +206,7 @@ class Watched:
 
     def _changed_variables(self):
         found = {}
-        before = zip(self._values, self._trainable, strict=True)
+        before = zip(self._values, self._flags, strict=True)
         for variable, then in zip(self.variables, before, strict=True):
             now = variable._value, variable.trainable
             names = "value", "trainable"
@@ -217,7 +218,7 @@ class Watched:
 
 
 _value_of = operator.attrgetter("_value")
-_trainable_of = operator.attrgetter("_trainable")
+_trainable_of = operator.attrgetter("trainable")
 
 
 def _is_looked_into(value):
@@ -240,7 +241,7 @@ class _Space:
     """
 
     def __init__(self, form, space, names):
-        self.space, self._form, self._length = space, form, len(space)
+        self.space, self._form, self._names = space, form, _named(space)
         # Tensors and the like cannot be compared by `==`.
         self.plain = [x for x in names if _is_compared(space[x])]
         self.others = [x for x in names if not _is_compared(space[x])]
@@ -259,10 +260,15 @@ class _Space:
             now = space.get(name, _GONE)
             if now is not then and not _equal(now, then):
                 found[id(self.space), name] = self._form.format(name), then, now
-        if len(space) != self._length:
+        if (names := _named(space)) != self._names:
             form = self._form.format("...")
-            found[id(self.space), None] = form, self._length, len(space)
+            found[id(self.space), None] = form, self._names, names
         return found
+
+
+def _named(space):
+    """The names in a dict that say something."""
+    return {name for name in space if name not in _SKIPPED}
 
 
 def _held(cells):

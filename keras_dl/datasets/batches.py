@@ -1,13 +1,12 @@
 """Batches of arrays for `fit`, `evaluate` and `predict`."""
 
-import keras
 import numpy as np
 
-from keras_dl.checks import check_integer, check_seed
 from keras_dl.datasets.arrays import as_arrays, check_aligned
+from keras_dl.datasets.epoch_batches import EpochBatches, taken
 
 
-class Batches(keras.utils.PyDataset):
+class Batches(EpochBatches):
     """Cuts arrays that lie in memory into batches, shuffled if you wish.
 
     Each item is `(x, y)`, or `(x,)` where there are no targets; all three
@@ -63,64 +62,23 @@ class Batches(keras.utils.PyDataset):
         seed=0,
         drop_remainder=False,
     ):
-        super().__init__()
         self.x = as_arrays("x", x)
         self.y = None if y is None else as_arrays("y", y)
-        self.batch_size = check_integer("batch_size", batch_size, minimum=1)
-        self.shuffle = shuffle
-        self.seed = check_seed(seed)
-        self.drop_remainder = drop_remainder
-        self.num_examples = check_aligned(x=self.x, y=self.y)
-        if not self.num_batches:
-            raise ValueError(
-                "There is not a single batch: there are "
-                f"{self.num_examples} examples. Received: "
-                f"batch_size={batch_size}, drop_remainder={drop_remainder}."
-            )
-        self.epoch = 0
+        number = check_aligned(x=self.x, y=self.y)
+        super().__init__(
+            number, batch_size, shuffle, seed, drop_remainder, found=number
+        )
 
-    @property
-    def epoch(self):
-        return self._epoch
+    def _set_order(self):
+        self._order = None
+        if self.shuffle:
+            # RandomState, not default_rng: NumPy promises that its stream
+            # stays the same in every version and on every platform.
+            generator = np.random.RandomState([self.seed, self.epoch])
+            self._order = generator.permutation(self.num_examples)
 
-    @epoch.setter
-    def epoch(self, epoch):
-        self._epoch = check_integer("epoch", epoch, minimum=0)
-        self._order = self._permutation() if self.shuffle else None
-
-    @property
-    def num_batches(self):
-        """Number of batches in an epoch."""
-        whole, rest = divmod(self.num_examples, self.batch_size)
-        return whole + (rest > 0 and not self.drop_remainder)
-
-    def __len__(self):
-        return self.num_batches
-
-    def __getitem__(self, index):
-        """The batch at position `index` of this epoch."""
-        if not 0 <= index < self.num_batches:
-            raise IndexError(
-                f"`index` must be from 0 to {self.num_batches - 1}. "
-                f"Received: index={index}."
-            )
-        start = index * self.batch_size
-        chosen = slice(start, start + self.batch_size)
+    def _batch(self, places):
         if self._order is not None:
-            chosen = self._order[chosen]
+            places = self._order[places]
         batch = (self.x,) if self.y is None else (self.x, self.y)
-        return keras.tree.map_structure(lambda a: as_input(a[chosen]), batch)
-
-    def on_epoch_end(self):
-        """Goes on to the order of the next epoch."""
-        self.epoch += 1
-
-    def _permutation(self):
-        # RandomState, not default_rng: NumPy promises that its stream stays
-        # the same in every version and on every platform.
-        generator = np.random.RandomState([self.seed, self.epoch])
-        return generator.permutation(self.num_examples)
-
-
-def as_input(array):
-    return array.astype("float32") if array.dtype == "uint8" else array
+        return taken(batch, places)

@@ -1,14 +1,12 @@
 """Batches of two sets of images, of different sizes, without pairs."""
 
-import keras
 import numpy as np
 
-from keras_dl.checks import check_integer, check_seed
 from keras_dl.datasets.arrays import as_arrays, check_aligned
-from keras_dl.datasets.batches import as_input
+from keras_dl.datasets.epoch_batches import EpochBatches, taken
 
 
-class UnpairedBatches(keras.utils.PyDataset):
+class UnpairedBatches(EpochBatches):
     """Cuts two sets into batches of as many of each, such as for `CycleGAN`.
 
     Each item is `(first, second)`. An epoch is as long as the larger set, of
@@ -56,71 +54,24 @@ class UnpairedBatches(keras.utils.PyDataset):
         seed=0,
         drop_remainder=False,
     ):
-        super().__init__()
         self.first = as_arrays("first", first)
         self.second = as_arrays("second", second)
-        self.batch_size = check_integer("batch_size", batch_size, minimum=1)
-        self.shuffle = shuffle
-        self.seed = check_seed(seed)
-        self.drop_remainder = drop_remainder
         self._sizes = (
             check_aligned(first=self.first),
             check_aligned(second=self.second),
         )
-        if not min(self._sizes) or not self.num_batches:
-            raise ValueError(
-                "There is not a single batch: there are "
-                f"{self._sizes[0]} and {self._sizes[1]} examples. Received: "
-                f"batch_size={batch_size}, drop_remainder={drop_remainder}."
-            )
-        self.epoch = 0
-
-    @property
-    def num_examples(self):
-        """Number of examples of each set in an epoch."""
-        return max(self._sizes)
-
-    @property
-    def epoch(self):
-        return self._epoch
-
-    @epoch.setter
-    def epoch(self, epoch):
-        self._epoch = check_integer("epoch", epoch, minimum=0)
-        self._orders = [self._order(i) for i in range(2)]
-
-    @property
-    def num_batches(self):
-        """Number of batches in an epoch."""
-        whole, rest = divmod(self.num_examples, self.batch_size)
-        return whole + (rest > 0 and not self.drop_remainder)
-
-    def __len__(self):
-        return self.num_batches
-
-    def __getitem__(self, index):
-        """The batch at position `index` of this epoch."""
-        if not 0 <= index < self.num_batches:
-            raise IndexError(
-                f"`index` must be from 0 to {self.num_batches - 1}. "
-                f"Received: index={index}."
-            )
-        start = index * self.batch_size
-        return tuple(
-            keras.tree.map_structure(
-                lambda a, order=order: as_input(
-                    a[order[start : start + self.batch_size]]
-                ),
-                data,
-            )
-            for data, order in zip(
-                (self.first, self.second), self._orders, strict=True
-            )
+        super().__init__(
+            # Of an empty set there is no batch.
+            max(self._sizes) if min(self._sizes) else 0,
+            batch_size,
+            shuffle,
+            seed,
+            drop_remainder,
+            found=f"{self._sizes[0]} and {self._sizes[1]}",
         )
 
-    def on_epoch_end(self):
-        """Goes on to the order of the next epoch."""
-        self.epoch += 1
+    def _set_order(self):
+        self._orders = [self._order(i) for i in range(2)]
 
     def _order(self, which):
         """Positions in one set, of as many examples as the larger one has."""
@@ -132,3 +83,7 @@ class UnpairedBatches(keras.utils.PyDataset):
         passes = -(-count // size)
         orders = [generator.permutation(size) for _ in range(passes)]
         return np.concatenate(orders)[:count]
+
+    def _batch(self, places):
+        sets = zip((self.first, self.second), self._orders, strict=True)
+        return tuple(taken(data, order[places]) for data, order in sets)

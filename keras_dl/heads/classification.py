@@ -1,18 +1,14 @@
 """The class of a text, or of a pair of texts."""
 
 import keras
-from keras import ops
 
 from keras_dl.checks import check_integer
-from keras_dl.heads.head import PooledHead
-from keras_dl.losses import LabelSmoothedCrossentropy
-from keras_dl.metrics import TokenAccuracy
+from keras_dl.heads.head import PooledChoice
 from keras_dl.models import TargetKind
-from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class Classification(PooledHead):
+class Classification(PooledChoice):
     """Which class a text, or a pair of texts, belongs to.
 
         logits = W drop(pooled) + b
@@ -60,18 +56,8 @@ class Classification(PooledHead):
     def target_kind(self):
         return TargetKind("classes", 1, self.num_classes, self.label_names)
 
-    def default_loss(self):
-        return LabelSmoothedCrossentropy()
-
-    def predictions(self, outputs):
-        return ops.softmax(outputs)
-
-    def default_metrics(self):
-        return [TokenAccuracy(name="accuracy")]
-
-    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
-        if y.ndim == 1 or y.shape[-1] == 1:
-            check_classes(name, y, self.num_classes, sample_weight)
+    def number_of_choices(self, inputs):
+        return self.num_classes
 
     def get_config(self):
         return {

@@ -4,7 +4,9 @@ import keras
 
 from keras_dl.checks import check_label_names, check_rate
 from keras_dl.layers import Dense
-from keras_dl.models.ranges import check_ids
+from keras_dl.losses import LabelSmoothedCrossentropy
+from keras_dl.metrics import TokenAccuracy
+from keras_dl.models.ranges import check_classes, check_ids
 
 NO_TARGET = (-1, -100)  # Where a token has no target: ours, and PyTorch's.
 
@@ -163,3 +165,25 @@ class PooledHead(Head):
 
     def get_config(self):
         return {**super().get_config(), "dropout": self.dropout}
+
+
+class PooledChoice(PooledHead):
+    """A pooled head whose outputs are logits of one choice of several."""
+
+    def number_of_choices(self, inputs):
+        """How many there are, of the inputs of the model, a dict."""
+        raise NotImplementedError
+
+    def default_loss(self):
+        return LabelSmoothedCrossentropy()
+
+    def predictions(self, outputs):
+        return keras.ops.softmax(outputs)
+
+    def default_metrics(self):
+        return [TokenAccuracy(name="accuracy")]
+
+    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
+        if y.ndim == 1 or y.shape[-1] == 1:
+            number = self.number_of_choices(inputs)
+            check_classes(name, y, number, sample_weight)

@@ -3,15 +3,12 @@
 import keras
 from keras import ops
 
-from keras_dl.heads.head import PooledHead
-from keras_dl.losses import LabelSmoothedCrossentropy
-from keras_dl.metrics import TokenAccuracy
+from keras_dl.heads.head import PooledChoice
 from keras_dl.models import TargetKind
-from keras_dl.models.ranges import check_classes
 
 
 @keras.saving.register_keras_serializable("keras_dl")
-class MultipleChoice(PooledHead):
+class MultipleChoice(PooledChoice):
     """Which of several answers goes best with a question.
 
         score_c = w . drop(pooled_c) + b;  p = softmax(score_1, ..., score_n)
@@ -51,22 +48,10 @@ class MultipleChoice(PooledHead):
 
     def call(self, outputs, inputs, encoder, training=None):
         scores = super().call(outputs, inputs, encoder, training)
-        choices = inputs["token_ids"].shape[1]
-        return ops.reshape(scores, (-1, choices))
+        return ops.reshape(scores, (-1, self.number_of_choices(inputs)))
 
     def target_kind(self):
         return TargetKind("classes")
 
-    def default_loss(self):
-        return LabelSmoothedCrossentropy()
-
-    def predictions(self, outputs):
-        return ops.softmax(outputs)
-
-    def default_metrics(self):
-        return [TokenAccuracy(name="accuracy")]
-
-    def check_targets(self, name, y, inputs, encoder, sample_weight=None):
-        choices = inputs["token_ids"].shape[1]
-        if y.ndim == 1 or y.shape[-1] == 1:
-            check_classes(name, y, choices, sample_weight)
+    def number_of_choices(self, inputs):
+        return inputs["token_ids"].shape[1]

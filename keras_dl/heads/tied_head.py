@@ -47,6 +47,10 @@ class TiedHead(Head):
             x = ops.cast(x, embedding.compute_dtype)
             logits = embedding.quantized_call(x, reverse=True)
             return ops.cast(logits, "float32") + ops.cast(self.bias, "float32")
+        if not hasattr(embedding, "embeddings"):
+            # Factorized: two thin products, and no table to take.
+            logits = ops.cast(embedding(x, reverse=True), "float32")
+            return logits + ops.cast(self.bias, "float32")
         return self._linear(x, embedding.embeddings)
 
     def _linear(self, x, embeddings):

@@ -21,6 +21,7 @@ from keras_dl.layers.batch_normalization import BatchNormalization
 from keras_dl.layers.conditioning_augmentation import ConditioningAugmentation
 from keras_dl.layers.dense import Dense
 from keras_dl.layers.equalized import EqualizedConv2D, EqualizedDense
+from keras_dl.layers.factorized import FactorizedDense, FactorizedEmbedding
 from keras_dl.layers.fade_in import FadeIn
 from keras_dl.layers.image.convolution import Conv2D, Conv2DTranspose
 from keras_dl.layers.image.instance_normalization import InstanceNormalization
@@ -50,6 +51,8 @@ __all__ = [
     "EntityStream",
     "EqualizedConv2D",
     "EqualizedDense",
+    "FactorizedDense",
+    "FactorizedEmbedding",
     "FadeIn",
     "InstanceNormalization",
     "LearnedPositions",

@@ -20,10 +20,13 @@ from keras_dl.losses.penalties import (
     R1Penalty,
 )
 from keras_dl.losses.perceptual import PerceptualLoss
+from keras_dl.losses.soft_targets import SoftTargets
+from keras_dl.losses.whole_examples import AttentionTransfer, RelationalLoss
 
 __all__ = [
     "AdversarialHingeLoss",
     "AdversarialLoss",
+    "AttentionTransfer",
     "DriftPenalty",
     "GeneratorClassificationLoss",
     "GradientPenalty",
@@ -34,6 +37,8 @@ __all__ = [
     "Penalty",
     "PerceptualLoss",
     "R1Penalty",
+    "RelationalLoss",
+    "SoftTargets",
     "WassersteinLoss",
     "adversarial",
 ]

@@ -15,7 +15,7 @@ from keras_dl.models.readings import (
     variables_by_path,
     weights_read,
 )
-from keras_dl.models.replacement import replace_layer
+from keras_dl.models.replacement import replace_layer, replace_layers
 from keras_dl.models.serialization import ConfiguredModel
 from keras_dl.models.supervised_model import SupervisedModel
 from keras_dl.models.target_kind import TargetKind
@@ -38,6 +38,7 @@ __all__ = [
     "feature_paths",
     "features",
     "replace_layer",
+    "replace_layers",
     "sublayer",
     "sublayers",
     "taps",

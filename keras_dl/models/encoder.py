@@ -117,6 +117,13 @@ class Encoder(RestoredModel, ConfiguredModel):
         """
         raise NotImplementedError
 
+    def remove_blocks(self, layers):
+        """Removes blocks for good: see `keras_dl.compression.remove_layers`."""
+        raise ValueError(
+            f"Blocks of a {type(self).__name__} cannot be removed: those of "
+            "keras_dl.applications.BERT and TransformerEncoder can."
+        )
+
     def compile(self, *args, **kwargs):
         raise TypeError(
             f"A {type(self).__name__} is an encoder, without an output to "

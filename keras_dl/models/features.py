@@ -165,7 +165,7 @@ def feature_paths(model):
     for path in embedding_paths(model)[:1]:
         layer = sublayer(model, path)
         # What it is called for later is to make logits.
-        again = isinstance(layer, keras.layers.ReversibleEmbedding)
+        again = "reverse" in inspect.signature(layer.call).parameters
         names["embeddings"] = f"{path}@0" if again else path
     return names
 
@@ -196,6 +196,22 @@ def block_paths(blocks, prefix=""):
     return names
 
 
+def stack_paths(model, blocks, prefix=""):
+    """The standard names of blocks that each have an `attention`.
+
+    Args:
+        model: The model.
+        blocks: The paths of the blocks as they are applied; where a block is
+            shared, its first path is meant.
+        prefix: As for `block_paths`.
+    """
+    first = {}
+    for path in blocks:
+        first.setdefault(id(sublayer(model, path)), path)
+    paths = [first[id(sublayer(model, path))] for path in blocks]
+    return block_paths([(p, f"{p}/attention") for p in paths], prefix)
+
+
 def under(prefix, names):
     """Names of features of a part, for the model that holds it at `prefix`."""
     return {name: f"{prefix}/{path}" for name, path in names.items()}
@@ -205,17 +221,24 @@ def embedding_paths(model):
     """Paths of the layers that look up the tokens of a model's inputs.
 
     A model may say so itself, by a method of this name. Of others it is the
-    one called `token_embedding`, or all that are `keras.layers.Embedding`.
+    one called `token_embedding`, or all that are `keras.layers.Embedding`, or
+    have `is_embedding`.
     """
     if hasattr(model, "embedding_paths"):
         return model.embedding_paths()
-    found = [
-        path
-        for path, layer in sublayers(model).items()
-        if isinstance(layer, keras.layers.Embedding)
-    ]
+    found = []
+    for path, layer in sublayers(model).items():
+        inside = any(path.startswith(f"{outer}/") for outer in found)
+        if not inside and _looks_up(layer):
+            found.append(path)
     tokens = [p for p in found if p.split("/")[-1] == "token_embedding"]
     return tokens or found
+
+
+def _looks_up(layer):
+    return isinstance(layer, keras.layers.Embedding) or getattr(
+        layer, "is_embedding", False
+    )
 
 
 def padding_mask(model, inputs):
@@ -237,7 +260,7 @@ def padding_mask(model, inputs):
         return keras.ops.cast(inputs["padding_mask"], "bool")
     alone = not isinstance(inputs, (dict, list, tuple))
     if alone and any(
-        isinstance(layer, keras.layers.Embedding) and layer.mask_zero
+        _looks_up(layer) and layer.mask_zero
         for layer in sublayers(model).values()
     ):
         return keras.ops.not_equal(inputs, 0)

@@ -26,7 +26,7 @@ def sublayers(model, by_place=False):
     found, seen = {}, {id(model)}
 
     def walk(layer, prefix):
-        for name, child in _children(layer, by_place):
+        for name, child in held_layers(layer, by_place):
             if id(child) not in seen:
                 seen.add(id(child))
                 found[f"{prefix}{name}"] = child
@@ -58,6 +58,17 @@ def sublayer(model, path):
     return walk(model, path)[-1][-1] if path else model
 
 
+def places(model):
+    """All paths under which a model holds each layer, lists by their `id`."""
+    found = {}
+    holders = {"": model, **sublayers(model, by_place=True)}
+    for path, holder in holders.items():
+        for name, child in held_layers(holder, by_place=True):
+            whole = f"{path}/{name}" if path else name
+            found.setdefault(id(child), []).append(whole)
+    return found
+
+
 def walk(model, path):
     """The steps of a path.
 
@@ -67,8 +78,8 @@ def walk(model, path):
     """
     steps, layer, rest = [], model, path
     while rest:
-        places = dict(_children(layer, True))
-        options = {**dict(_children(layer)), **places}
+        places = dict(held_layers(layer, True))
+        options = {**dict(held_layers(layer)), **places}
         names = {child.name: child for child in options.values()} | options
         # The longest name first: "blocks/0" is one step.
         for name in sorted(names, key=len, reverse=True):
@@ -104,7 +115,7 @@ _BOOKKEEPING = (
 )
 
 
-def _children(layer, by_place=False):
+def held_layers(layer, by_place=False):
     """Pairs of names and layers that a layer holds, in a fixed order."""
     graph = is_graph(layer)
     if graph:

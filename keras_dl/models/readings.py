@@ -71,8 +71,10 @@ class WeightReading(keras.Layer):
     before made. Gradients go through `read` to the weights, and to variables
     that the reading has itself.
 
-    A subclass writes `read`, and if need be `attach`, `after_update`, and
-    `around_calls`, where what goes into layers is read otherwise, too.
+    A subclass writes `read`, and if need be `attach`, `after_update`, `settle`,
+    and `around_calls`, where what goes into layers is read otherwise, too. One
+    that keeps weights, by `settle`, as they are to read says so by the
+    attribute `keeps_weights`: a training step may leave it out.
 
     Args:
         paths: Regular expressions: the variables whose path (see
@@ -98,6 +100,8 @@ class WeightReading(keras.Layer):
     >>> with keras_dl.models.weights_read([rounded]):
     ...     outputs = model(np.ones((1, 2)))
     """
+
+    keeps_weights = False
 
     def __init__(self, paths=None, **kwargs):
         super().__init__(**kwargs)
@@ -162,6 +166,15 @@ class WeightReading(keras.Layer):
 
     def after_update(self):
         """Called after each step of the optimizer."""
+        self.settle()
+
+    def settle(self, twin=lambda variable: variable):
+        """Brings weights to what they are kept at, such as pruned ones to 0.
+
+        Args:
+            twin: Function that gives for a variable what is to be changed: the
+                variable itself, its moving average, or `None`.
+        """
 
     def get_config(self):
         paths = None if self.paths is None else list(self.paths)
@@ -217,8 +230,9 @@ class WeightMask(WeightReading):
         w' = m w,  m of zeros and ones
 
     The masks are variables, so they are saved with the training, and methods
-    of pruning may assign to them. After each update the weights themselves
-    are masked too, whatever momentum and decay make of them.
+    of pruning may assign to them. As soon as the model trains, and after each
+    update, the weights themselves are masked too, whatever momentum and decay
+    make of them, and so are their moving averages (`use_ema`).
 
     Args:
         masks: Dict of arrays of zeros and ones by the path of a variable; with
@@ -241,6 +255,8 @@ class WeightMask(WeightReading):
     array([[False,  True],
            [False, False]])
     """
+
+    keeps_weights = True
 
     def __init__(self, masks=None, **kwargs):
         if masks is not None:
@@ -282,12 +298,23 @@ class WeightMask(WeightReading):
                     name=f"mask_{i}",
                 )
 
+            elif self.masks[path].shape != variable.shape:
+                raise ValueError(
+                    f"The mask of {path!r} has the shape "
+                    f"{tuple(self.masks[path].shape)}, and its weights now "
+                    f"{tuple(variable.shape)}: `finish()` a trainer before "
+                    "layers are replaced, and make another one."
+                )
+
     def read(self, path, value):
         return value * ops.cast(self.masks[path], value.dtype)
 
-    def after_update(self):
+    def settle(self, twin=lambda variable: variable):
         for path, variable in self.of_variables.items():
-            variable.assign(self.read(path, ops.convert_to_tensor(variable)))
+            found = twin(variable)
+            if found is not None:
+                mask = ops.cast(self.masks[path], found.dtype)
+                found.assign(found * mask)
 
     def get_config(self):
         config = super().get_config()

@@ -10,9 +10,22 @@ class RestoredModel(keras.Model):
 
     On JAX Keras moves the values out of the variables while it runs over data;
     an error would leave the model without them.
+
+    What was compiled for variables that are gone, as layers in the model were
+    replaced, is compiled anew; an optimizer of such variables is refused.
+
+    Its steps are recorded on PyTorch; see docs/speed.md.
+
+    Class attributes:
+        cuda_graphs: Whether recorded steps become graphs of CUDA where they
+            can. Untried, and so off.
     """
 
+    cuda_graphs = False
+
     def make_train_function(self, force=False):
+        self._forget_other_variables()
+        self._check_optimizer()
         before = self.train_function
         super().make_train_function(force)
         if self.train_function is not before:
@@ -23,6 +36,7 @@ class RestoredModel(keras.Model):
             )
 
     def make_test_function(self, force=False):
+        self._forget_other_variables()
         before = self.test_function
         super().make_test_function(force)
         if self.test_function is not before:
@@ -31,6 +45,7 @@ class RestoredModel(keras.Model):
             )
 
     def make_predict_function(self, force=False):
+        self._forget_other_variables()
         before = self.predict_function
         function = super().make_predict_function(force)
         if self.predict_function is not before:
@@ -45,6 +60,29 @@ class RestoredModel(keras.Model):
         return backend.recorded_step(
             self, getattr(self, name), f"{type(self).__name__}.{name}"
         )
+
+    def _forget_other_variables(self):
+        """Drops compiled functions of variables that the model has no more."""
+        now = frozenset(map(id, self.variables))
+        if vars(self).setdefault("_compiled_for", now) != now:
+            self.train_function = self.test_function = None
+            self.predict_function = None
+            vars(self)["_compiled_for"] = now
+
+    def _check_optimizer(self):
+        """Refuses an optimizer that has the variables of replaced layers."""
+        optimizer = self.optimizer
+        if optimizer is None or not optimizer.built:
+            return
+        held = set(map(id, self.variables))
+        known = getattr(optimizer, "_trainable_variables", ())
+        gone = [v.path for v in known if id(v) not in held]
+        if gone:
+            raise ValueError(
+                f"The variables of {self.name!r} are others than when it was "
+                "compiled, as layers were replaced: call `compile` again. Gone "
+                f"are {gone[:4]}."
+            )
 
     def _check_training_logs(self, logs):
         """Raises an error where the logs of a step are those of a failure."""

@@ -3,7 +3,7 @@
 import keras
 
 from keras_dl.models.frozen import freeze_as, frozen_in
-from keras_dl.models.paths import sublayers
+from keras_dl.models.paths import places, sublayer, sublayers
 from keras_dl.models.placement import restore
 from keras_dl.models.quantized import quantization_of, quantize_as
 
@@ -41,7 +41,8 @@ class ConfiguredModel(keras.Model):
         *args: Arguments of `keras.Model`.
         quantization: What the config says of quantized layers:
             `{path: {"dtype": ..., "config": ...}}`.
-        replaced: What it says of replaced ones: layers by path.
+        replaced: What it says of replaced ones: layers by path, or the path of
+            a layer that stands there, too.
         frozen: What it says of frozen ones: a list of paths.
         **kwargs: Arguments of `keras.Model`.
 
@@ -68,6 +69,19 @@ class ConfiguredModel(keras.Model):
         """The layers that replaced others, by path: a dict."""
         return self._saved.replaced
 
+    def record_replaced(self, path, layer):
+        """Writes down that another layer stands at a path: for its config.
+
+        What was written of layers that are gone with the old one is dropped.
+        """
+        now = dict(self.replaced) | {path: layer}
+        self.replaced.clear()
+        self.replaced.update(
+            (path, layer)
+            for path, layer in now.items()
+            if _at(self, path) is layer
+        )
+
     def _post_build(self):
         """What Keras runs after any `build`, while variables may be made."""
         super()._post_build()
@@ -82,10 +96,9 @@ class ConfiguredModel(keras.Model):
         if not self.built:
             return
         saved, to_replace = self._saved, self._saved.to_replace
-        saved.to_replace = {}
         if to_replace:
-            restore(self, to_replace)
-            saved.replaced.update(to_replace)
+            saved.to_replace = {}
+            saved.replaced.update(restore(self, to_replace))
         if saved.quantization:
             quantize_as(self, saved.quantization)
             self._post_quantize(None)
@@ -100,7 +113,7 @@ class ConfiguredModel(keras.Model):
         found = saved.quantization or quantization_of(self)
         if found:
             config["quantization"] = dict(found)
-        replaced = saved.replaced | saved.to_replace
+        replaced = saved.to_replace or _shared_once(self, saved.replaced)
         if replaced:
             config["replaced"] = {
                 path: keras.saving.serialize_keras_object(layer)
@@ -144,6 +157,30 @@ class ConfiguredModel(keras.Model):
         self.compile(**config)
         if self.built:
             self.optimizer.build(self.trainable_variables)
+
+
+def _at(model, path):
+    """The layer at a path, or `None`."""
+    try:
+        return sublayer(model, path)
+    except ValueError:
+        return None
+
+
+def _shared_once(model, replaced):
+    """Layers by path; of one that stands elsewhere too, that path.
+
+    Elsewhere is where the model makes it itself, or else where it is recorded
+    first.
+    """
+    found, everywhere = {}, places(model)
+    for path, layer in replaced.items():
+        others = everywhere.get(id(layer), [path])
+        made = [place for place in others if place not in replaced]
+        first = [place for place in replaced if replaced[place] is layer]
+        place = (made or first)[0]
+        found[path] = layer if place == path else place
+    return found
 
 
 class _Saved:

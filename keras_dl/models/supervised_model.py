@@ -4,6 +4,7 @@ import inspect
 
 import keras
 
+from keras_dl import backend
 from keras_dl.checks import check_counts_updates
 from keras_dl.models.checked_data import run_checked
 from keras_dl.models.class_weight import ClassWeightedModel
@@ -33,6 +34,8 @@ class SupervisedModel(
     | `check_arrays(x, y, w)`| refuses data that hold what cannot be           |
     | `feature_paths()`     | names of features: `keras_dl.models.taps`        |
     | `embedding_paths()`   | look-ups of tokens: `keras_dl.models.embed`      |
+    | `layer_chains()`      | paths of layers, each read by the next alone:    |
+    |                       | `keras_dl.compression.remove_units`              |
 
     Each has a default but the first.
 
@@ -100,6 +103,11 @@ class SupervisedModel(
 
     def check_loss(self, loss):
         """Refuses a loss that does not fit the outputs; see `takes_logits`."""
+
+    def train_step(self, *args):
+        """As `keras.Model.train_step`; see `backend.fused_updates`."""
+        with backend.fused_updates(self.optimizer):
+            return super().train_step(*args)
 
     def compile(
         self,

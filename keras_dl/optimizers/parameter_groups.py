@@ -224,12 +224,7 @@ class ParameterGroups(keras.optimizers.Optimizer):
 
         def update():
             optimizer.learning_rate = learning_rate * rate
-            decayed = [v for v in variables if optimizer._use_weight_decay(v)]
-            if decayed:
-                optimizer._apply_weight_decay(decayed)
-            optimizer._backend_update_step(
-                gradients, variables, optimizer.learning_rate
-            )
+            backend.update(optimizer, gradients, variables)
             optimizer.iterations.assign_add(1)
 
         if scheduled:

@@ -139,15 +139,12 @@ class TagSplit(TaskSplit):
     @staticmethod
     def read(task, split, path, encoding):
         """The sentences of a file, and their tags."""
-        sentences = read_conll(
+        return read_conll(
             path,
             encoding=encoding,
             comments=task.comments,
             tag_names=task.labels,
         )
-        if not sentences[0]:
-            raise ValueError(f"{path} must hold sentences. Received: none.")
-        return sentences
 
     @staticmethod
     def convert(task, split, examples):

@@ -63,8 +63,9 @@ def main(folder):
     # What is imported stays: without it, looking for garbage is quick.
     gc.freeze()
     for i, spec in enumerate(specs):
-        keras.utils.clear_session()
-        if i % 10 == 0:  # Each time costs what small programs have in common.
+        keras.utils.clear_session(free_memory=False)
+        if i % 20 == 0:  # Each time costs what small programs have in common.
+            gc.collect()
             backend.forget_compiled()
         keras.utils.set_random_seed(0)
         try:

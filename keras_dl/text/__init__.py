@@ -1,5 +1,10 @@
 """Text without TensorFlow: vocabularies, batches, masking, spans and tags."""
 
+from keras_dl.text.augmentation.candidates import (
+    MaskedLMCandidates,
+    VectorCandidates,
+)
+from keras_dl.text.augmentation.word_replacement import WordReplacement
 from keras_dl.text.examples.answer_candidates import (
     AnswerCandidate,
     AnswerCandidates,
@@ -48,6 +53,7 @@ __all__ = [
     "FragmentMasking",
     "LanguageModelBatches",
     "MaskedBatches",
+    "MaskedLMCandidates",
     "Masking",
     "NGram",
     "NGramMasking",
@@ -61,8 +67,10 @@ __all__ = [
     "TargetMasking",
     "TeacherForcingBatches",
     "TokenMasking",
+    "VectorCandidates",
     "Vocabulary",
     "WholeWordMasking",
+    "WordReplacement",
     "WordVocabulary",
     "as_vocabulary",
     "encode_pairs",

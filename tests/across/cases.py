@@ -63,10 +63,15 @@ def filled(layer):
 
 
 def layer_case(layer, *inputs, **options):
-    """A layer: outputs, gradients by inputs and weights, a step."""
+    """A layer: outputs, gradients by inputs and weights; a step if it writes.
+
+    To one that writes nothing a step is its gradients, which are there already.
+    """
     # Builds it, and computes nothing.
     layer(*(keras.KerasTensor(x.shape, str(x.dtype)) for x in inputs))
-    options = {"optimizer": keras.optimizers.SGD(0.5), "steps": 1, **options}
+    steps = int(bool(layer.non_trainable_variables))
+    sgd = keras.optimizers.SGD(0.5)
+    options = {"optimizer": sgd, "steps": steps, **options}
     return Case(filled(layer), inputs=inputs, **options)
 
 

@@ -1,10 +1,10 @@
 """Trains one trainer in one way of distribution; prints its losses as JSON.
 
 Run by test_distribution.py, in processes of its own:
-`python distributed.py WAY [PROCESS_ID PORT]`.
+`python distributed.py WAY [PROCESS_ID PORT]`. A process that is alone trains
+without the distribution, too, first.
 """
 
-import contextlib
 import json
 import pathlib
 import sys
@@ -123,25 +123,34 @@ def train(x, noise, batch_size):
     return history.history
 
 
+def everything(x, noise, y, batch_size=8):
+    """The losses of all that is trained here."""
+    found = train(x, noise, batch_size)
+    if keras.backend.backend() == "tensorflow":  # Replicas are threads.
+        for name, values in taught(x, y, batch_size).items():
+            found[f"taught {name}"] = values
+    return found
+
+
 def main(way, *arguments):
     """Distributes, trains, prints."""
-    x, noise, y = normal(32, 3), normal(32, 4), normal(32, 2)
-    batch_size, scope = 8, contextlib.nullcontext()
+    data, found = (normal(32, 3), normal(32, 4), normal(32, 2)), {}
     if way == "two_devices_of_jax":
+        found["alone"] = everything(*data)
         two_devices_of_jax()
+        found["distributed"] = everything(*data)
     elif way == "two_processes_of_jax":
         two_processes_of_jax(*arguments)
         # Each process reads its half of every batch.
         first = np.arange(32) % 8 < 4
         mine = first if arguments[0] == "0" else ~first
-        x, noise, y, batch_size = x[mine], noise[mine], y[mine], 4
-    elif way == "mirrored":
+        half = [part[mine] for part in data]
+        found["distributed"] = everything(*half, batch_size=4)
+    else:
         scope = mirrored()
-    with scope:
-        found = train(x, noise, batch_size)
-        if keras.backend.backend() == "tensorflow":  # Replicas are threads.
-            for name, values in taught(x, y, batch_size).items():
-                found[f"taught {name}"] = values
+        found["alone"] = everything(*data)
+        with scope:
+            found["distributed"] = everything(*data)
     print(json.dumps(found))
 
 

@@ -28,6 +28,21 @@ def equalized_dense():
     return layer_case(layers.EqualizedDense(3, gain=0.7), X)
 
 
+@covers(layers.FactorizedDense)
+def factorized_dense():
+    return layer_case(layers.FactorizedDense(3, 2, activation="tanh"), X)
+
+
+@covers(layers.FactorizedEmbedding)
+def factorized_embedding():
+    """Vectors of ids, their mask, and logits by the same matrices."""
+    ids = keras.Input((4,), dtype="int32")
+    table = layers.FactorizedEmbedding(5, 6, 2, mask_zero=True)
+    x = keras.layers.LSTM(6, return_sequences=True)(table(ids))
+    model = keras.Model(ids, table(x, reverse=True))
+    return layer_case(model, np.array([[1, 4, 0, 0], [2, 3, 1, 0]]))
+
+
 @covers(layers.LSTM)
 def lstm():
     return masked_case(layers.LSTM(3, return_sequences=True), MASKED)
@@ -223,4 +238,4 @@ def clip_weights():
     layer = keras.layers.Dense(
         3, kernel_constraint=constraints.ClipWeights(0.2)
     )
-    return layer_case(layer, X)
+    return layer_case(layer, X, steps=1)

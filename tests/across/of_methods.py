@@ -9,7 +9,7 @@ from of_models import CLASSES, IDS, SIZE, TAGS, encoder
 from sequences import normal
 
 import keras_dl
-from keras_dl import applications, heads, models, training
+from keras_dl import applications, heads, losses, models, training
 from keras_dl.applications import TaskModel
 from keras_dl.testing import Case
 
@@ -115,6 +115,46 @@ def taught_with_noise_and_a_mask():
         }
     )
     return trained(trainer, IDS, CLASSES, np.arange(4, dtype="float32"))
+
+
+@covers(
+    training.EntropyGate,
+    training.LogitsDistillation,
+    training.ScheduledGate,
+    training.StoredOutputs,
+)
+def taught_by_two():
+    """One of them not there; maps, relations, gates."""
+    rate = keras.optimizers.schedules.PolynomialDecay(1.0, 4)
+    trainer = training.SupervisedTrainer(
+        applications.MLP((4,), num_outputs=3),
+        teachers=[
+            filled(built(applications.MLP((5,), num_outputs=3))),
+            training.StoredOutputs("stored"),
+        ],
+        terms=[
+            training.LogitsDistillation(
+                losses.SoftTargets(3.0),
+                mean_of="probabilities",
+                gate=training.EntropyGate(),
+                name="logits",
+            ),
+            training.FeatureDistance(
+                "hidden/0",
+                distance=losses.RelationalLoss(),
+                gate=training.ScheduledGate(rate),
+                name="relations",
+            ),
+        ],
+    )
+    built(trainer.model)
+    y = {"targets": CLASSES, "stored": normal(4, 3, seed=3)}
+    return trained(trainer, ROWS, y, np.array([1, 0, 2, 1], "float32"))
+
+
+def built(model):
+    model.build((None, 3))
+    return model
 
 
 def trained(trainer, *data):

@@ -61,6 +61,38 @@ def label_smoothed_crossentropy():
     return function_case(lambda y: loss(IDS, y), normal(4, 3, 5))
 
 
+@covers(losses.SoftTargets)
+def soft_targets():
+    """Of two teachers, one by its probabilities, with the labels' kinds."""
+    teachers, losses_ = [normal(4, 3), normal(4, 3, seed=1)], []
+    for kind in ("kl", "crossentropy", "mse", "hard"):
+        for activation in ("softmax", "sigmoid"):
+            losses_.append(losses.SoftTargets(3.0, kind, activation))
+
+    def call(y):
+        return ops.stack(
+            [
+                loss.of_teachers(teachers, y, [0.3, 0.7], mean_of)
+                for loss in losses_
+                for mean_of in ("logits", "probabilities")
+            ]
+        )
+
+    return function_case(call, normal(4, 3, seed=2))
+
+
+@covers(losses.AttentionTransfer, losses.RelationalLoss)
+def maps_and_relations():
+    teacher, weights = normal(4, 2, 3), np.array([1, 0, 2, 1], "float32")
+    every = [losses.AttentionTransfer(3.0)]
+    every += map(losses.RelationalLoss, ("distance", "angle", "similarity"))
+
+    def call(y):
+        return ops.stack([loss(teacher, y, weights) for loss in every])
+
+    return function_case(call, normal(4, 2, 5, seed=1))
+
+
 @covers(losses.PerceptualLoss)
 def perceptual():
     model = keras.Sequential(

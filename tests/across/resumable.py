@@ -54,11 +54,17 @@ def wgan_gp():
 
 # What makes a trainer, and its data. The last one is killed.
 TRAINERS = {
-    "wgan_gp": (wgan_gp, (POINTS,)),
-    "mode_regularized": (lambda: mode_regularized_gan(True), (POINTS,)),
     "cycle": (cycle_gan, (POINTS, LABELS)),
     "two_players": (two_players, (X,)),
 }
+if keras.backend.backend() == "torch":
+    # Variables are saved in one way. What these two have goes on where nothing
+    # is compiled; the two above have all kinds: pools, seeds, statistics.
+    TRAINERS = {
+        "wgan_gp": (wgan_gp, (POINTS,)),
+        "mode_regularized": (lambda: mode_regularized_gan(True), (POINTS,)),
+        **TRAINERS,
+    }
 
 
 class Interrupt(keras.callbacks.Callback):

@@ -4,6 +4,8 @@ Outputs, gradients and a training step of each case, in one process for each
 backend, are compared with PyTorch's, which other tests compare with oracles.
 """
 
+import of_compression
+import of_generation
 import of_layers
 import of_methods
 import of_models
@@ -15,6 +17,7 @@ from cases import TABLE
 import keras_dl
 from keras_dl import (
     applications,
+    compression,
     heads,
     layers,
     losses,
@@ -26,10 +29,19 @@ from keras_dl import (
 from keras_dl.testing import compare_many
 from keras_dl.testing.report import Row
 
-FILES = (of_layers, of_parts, of_models, of_methods, of_trainers)
+FILES = (
+    of_layers,
+    of_parts,
+    of_models,
+    of_methods,
+    of_compression,
+    of_trainers,
+    of_generation,
+)
 ROUNDING = 2e-7
 ROOMS = (
     applications,
+    compression,
     heads,
     layers,
     losses,
@@ -45,9 +57,23 @@ WITHOUT = {
     losses.adversarial: "looks a loss up by its name",
     heads.Head: "what heads have in common",
     heads.EntityAlignment: "MaskedLM with other targets",
-    keras_dl.generate: "test_generation.py has the texts of all backends",
+    compression.KnowledgeSelection: "NumPy: sets the weights of terms",
+    compression.bilstm: "plain Python: makes terms",
+    compression.distilbert: "plain Python: makes terms",
+    compression.layer_map: "plain Python",
+    compression.patient: "plain Python: makes terms",
+    compression.student_from_layers: "makes a BERT, and copies weights",
+    compression.tinybert: "plain Python: makes terms",
+    training.Gate: "what gates have in common",
     training.PerturbedTask: "holds what perturbations are given",
     training.SupervisedBatch: "holds what terms are given",
+    compression.break_even_rank: "plain Python",
+    compression.head_importance: "gives NumPy: compiled in test_importance.py",
+    compression.layer_importance: "gives NumPy: the mean of features' cosines",
+    compression.lowest: "plain Python",
+    compression.rank_for_energy: "NumPy",
+    compression.sparsity: "counts zeros",
+    compression.unit_importance: "gives NumPy: as head_importance",
     models.ConfiguredModel: "what models have in common",
     models.Encoder: "what encoders have in common",
     models.TargetKind: "plain Python: what models say of targets",

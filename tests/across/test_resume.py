@@ -32,7 +32,7 @@ def test_killed_in_mid_epoch_and_restarted(backend, killed):
         SCRIPT, backend, "restarted", str(folder), str(saved / "trainer.keras")
     )
     histories, found, own = losses(process)
-    assert len(histories) == 4
+    assert len(histories) == (4 if backend == "torch" else 2)
     for restarted, whole in histories.values():
         assert restarted["epochs"] == [2, 3, 4]
         for name in ("d_loss", "g_loss"):

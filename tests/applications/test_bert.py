@@ -192,7 +192,6 @@ def test_every_variable_gets_a_gradient():
         assert reached or variable.path.endswith("key/bias"), variable.path
 
 
-@pytest.mark.compiled
 def test_symbolic_and_saved(tmp_path):
     model = encoder(embedding_dim=4, activation="gelu_tanh")
     symbolic = model(keras.Input((None,), dtype="int32"))

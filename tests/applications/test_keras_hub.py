@@ -32,7 +32,6 @@ def outputs(model, inputs):
 
 
 @pytest.mark.parametrize("kind", ["Bert", "Albert", "Roberta", "DistilBert"])
-@pytest.mark.compiled("Bert")
 def test_outputs_equal(kind, hub):
     extra = {}
     if kind == "Albert":

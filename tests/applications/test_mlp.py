@@ -303,7 +303,6 @@ np.savez(folder + "/result.npz", reloaded=reloaded, trained=trained)
 """
 
 
-@pytest.mark.compiled
 def test_reload_in_a_fresh_process_and_train_on(tmp_path):
     x, y = examples()
     model = adapted(batch_norm=True)

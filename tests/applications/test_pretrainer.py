@@ -158,7 +158,6 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.compiled
 def test_goes_on_after_an_interruption(tmp_path):
     def trained(seed=0, **kwargs):
         keras.utils.set_random_seed(seed)

@@ -119,7 +119,6 @@ def test_the_file_keeps_it(name, tmp_path):
     assert configs[0] == configs[1]
 
 
-@pytest.mark.compiled
 def test_in_a_fresh_process(tmp_path):
     expected = {}
     for name in SOME:
@@ -175,7 +174,6 @@ def test_modes_and_their_configs(config, tmp_path):
     assert first.quantization_config.get_config() == config.get_config()
 
 
-@pytest.mark.compiled
 def test_half_precision():
     encoder = bert(dtype="mixed_bfloat16")
     model = TaskModel(encoder, heads.MaskedLM(dtype="mixed_bfloat16"))

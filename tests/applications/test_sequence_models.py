@@ -27,7 +27,7 @@ def targets_of(model):
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "learned_positions"])
 class TestEach:
-    @pytest.mark.compiled("seq2seq", "transformer_lm")
+    @pytest.mark.compiled("seq2seq")
     def test_it_learns_saves_and_goes_on(self, kind, tmp_path):
         model = KINDS[kind](num_layers=1, dropout=0.0)
         model.compile(keras.optimizers.Adam(0.03))
@@ -172,7 +172,6 @@ def test_attention_can_be_looked_at():
         assert np.all(weights[1, ..., 3:] == 0)
 
 
-@pytest.mark.compiled
 def test_hidden_states_of_the_transformer():
     """Those of its blocks, called one by one."""
     model = made("transformer", num_layers=2)
@@ -207,7 +206,6 @@ def test_hidden_states_of_the_transformer():
 
 @pytest.mark.parametrize("num_layers", [1, 3])
 @pytest.mark.parametrize("kind", ["language_model", "seq2seq"])
-@pytest.mark.compiled("seq2seq-3")
 def test_hidden_states_of_recurrent_models(kind, num_layers):
     """They have the residuals in them, from layer to layer and to logits."""
     model = made(kind, num_layers=num_layers, dropout=0.2)

@@ -112,7 +112,7 @@ def logits(model, inputs):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.compiled("classification", "masked")
+@pytest.mark.compiled("masked")
 def test_heads(case, tmp_path):
     """Shapes, learning, every variable trained, saved with the encoder."""
     make, inputs, targets, shape = CASES[case]

@@ -285,7 +285,6 @@ def test_narrow_networks_and_their_first_weights():
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-@pytest.mark.compiled("True")
 def test_learns_and_comes_back(batch_norm, tmp_path):
     """In one fit every weight moves; the file has all of it."""
     model = VGG16(

@@ -50,7 +50,7 @@ def fit(model, callbacks=(), epochs=2):
 
 
 @pytest.mark.parametrize("kind", ["seq2seq", "transformer"])
-@pytest.mark.compiled("seq2seq")
+@pytest.mark.compiled("transformer")
 def test_training_is_the_same_with_pictures(kind, tmp_path, monkeypatch):
     """The losses, with dropout; and what is drawn is what fit has reached."""
     drawn = []

@@ -55,6 +55,20 @@ CASES = {
         "returns_entities": True,
         "trainable": True,
     },
+    layers.FactorizedDense: {
+        "units": 6,
+        "rank": 2,
+        "activation": "tanh",
+        "use_bias": False,
+        "kernel_initializer": "he_normal",
+    },
+    layers.FactorizedEmbedding: {
+        "input_dim": 5,
+        "output_dim": 6,
+        "rank": 2,
+        "embeddings_initializer": "he_normal",
+        "mask_zero": True,
+    },
     layers.InstanceNormalization: {
         "axis": 1,
         "epsilon": 1e-3,

@@ -161,7 +161,6 @@ def test_masks_come_along_and_scores_respect_them():
     assert cross.shape == (2, 2, 4, 4)
 
 
-@pytest.mark.compiled
 def test_the_mask_comes_along_with_other_tensors():
     encoder = TransformerEncoderBlock(2, 8)
     x = masked(X, GAP)
@@ -276,7 +275,6 @@ def test_cached_equals_full(norm_first):
         np.testing.assert_allclose(found, expected[i], atol=1e-5)
 
 
-@pytest.mark.compiled
 def test_second_order_goes_through():
     block = TransformerEncoderBlock(2, 8)
     block.build(X.shape)

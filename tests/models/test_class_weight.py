@@ -78,7 +78,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.compiled("arrays", "batches", "tf.data")
+@pytest.mark.compiled("tf.data")
 def test_tokens_count_by_their_tags(source):
     model = tagger()
     given = SOURCES[source]()

@@ -103,7 +103,6 @@ def test_a_path_to_nothing_names_near_ones():
 # Features.
 
 
-@pytest.mark.compiled
 def test_features_of_bert_are_those_of_its_blocks():
     encoder = bert()
     model = applications.TaskModel(encoder, heads.Classification(2))
@@ -340,7 +339,7 @@ EMBEDDED = {
 }
 
 
-@pytest.mark.compiled("bert", "transformer")
+@pytest.mark.compiled("transformer")
 @pytest.mark.parametrize("kind", EMBEDDED)
 def test_vectors_in_the_place_of_tokens(kind):
     model, x = EMBEDDED[kind]()

@@ -17,7 +17,8 @@ from keras import layers, ops
 from keras.ops import convert_to_numpy as array
 
 import keras_dl
-from keras_dl import applications, heads
+from keras_dl import applications, compression, heads
+from keras_dl.losses import RelationalLoss
 from keras_dl.models import (
     Task,
     WeightMask,
@@ -29,7 +30,11 @@ from keras_dl.models import (
     sublayers,
     variables_by_path,
 )
-from keras_dl.training import FeatureDistance, SupervisedTrainer
+from keras_dl.training import (
+    FeatureDistance,
+    LogitsDistillation,
+    SupervisedTrainer,
+)
 
 GUIDE = pathlib.Path(__file__).parents[2] / "docs" / "methods.md"
 RANDOM = np.random.default_rng(0)
@@ -49,6 +54,9 @@ class Subject:
         dense: Path of a dense layer.
         loss: Loss, of a model that does not say what it trains on.
         is_text: Whether inputs are tokens.
+        heads: Path of an attention whose heads can be removed.
+        units: Path of a layer whose units can be.
+        twins: Paths of two layers that can be one.
     """
 
     make: callable
@@ -58,6 +66,9 @@ class Subject:
     dense: str
     loss: object = None
     is_text: bool = True
+    heads: str | None = None
+    units: str | None = None
+    twins: tuple | None = None
 
     def model(self):
         keras.utils.set_random_seed(0)
@@ -112,6 +123,14 @@ def mobile_net():
     )
 
 
+OF_BERT = {
+    "heads": "encoder/blocks/0/attention",
+    "units": "encoder/blocks/0/widen",
+    "twins": (
+        "encoder/blocks/0/attention/query_dense",
+        "encoder/blocks/0/attention/key_dense",
+    ),
+}
 SUBJECTS = {
     "MLP": Subject(
         lambda: applications.MLP((8,), num_outputs=3),
@@ -120,6 +139,7 @@ SUBJECTS = {
         "hidden/0",
         "hidden/0",
         is_text=False,
+        units="hidden/0",
     ),
     "VGG16": Subject(
         lambda: applications.VGG16(3, dense_units=(4,), base=1),
@@ -128,9 +148,18 @@ SUBJECTS = {
         "block2_conv1",
         "fc1",
         is_text=False,
+        units="block5_conv3",
+        twins=("block5_conv1", "block5_conv2"),
     ),
     "functional CNN": Subject(
-        cnn, images(8), LABELS, "conv", "hidden", CROSSENTROPY, is_text=False
+        cnn,
+        images(8),
+        LABELS,
+        "conv",
+        "hidden",
+        CROSSENTROPY,
+        is_text=False,
+        units="conv",
     ),
     "LanguageModel": Subject(
         lambda: applications.LanguageModel(20, 8, num_layers=1, tied=False),
@@ -145,6 +174,7 @@ SUBJECTS = {
         IDS[:, 1:],
         "encoder_hidden_states/1",
         "bridge/0",
+        twins=("bridge/0", "bridge/1"),
     ),
     "Transformer": Subject(
         lambda: applications.Transformer(
@@ -154,6 +184,9 @@ SUBJECTS = {
         IDS[:, 1:],
         "decoder_hidden_states/1",
         "decoder/0/widen",
+        heads="decoder/0/memory_attention",
+        units="decoder/0/widen",
+        twins=("encoder/0/attention", "decoder/0/attention"),
     ),
     "TaskModel, one head": Subject(
         lambda: bert(heads.Classification(3)),
@@ -161,6 +194,7 @@ SUBJECTS = {
         LABELS,
         "hidden_states/1",
         "encoder/blocks/0/widen",
+        **OF_BERT,
     ),
     "TaskModel, two heads": Subject(
         lambda: bert(
@@ -173,6 +207,7 @@ SUBJECTS = {
         {"label": LABELS, "tags": IDS % 4},
         "hidden_states/1",
         "encoder/blocks/0/widen",
+        **OF_BERT,
     ),
     "keras-hub classifier": Subject(
         hub,
@@ -194,6 +229,8 @@ SUBJECTS = {
         "predictions",
         CROSSENTROPY,
         is_text=False,
+        units="expanded_conv_project",
+        twins=("block_14_depthwise", "block_15_depthwise"),
     ),
 }
 
@@ -284,6 +321,34 @@ def teacher_term(subject):
     assert any(changed(before, model.trainable_variables))
 
 
+def distillation(subject):
+    """A student of a teacher's outputs and relations, without any labels."""
+    teacher, model = subject.model(), subject.model()
+    for variable in teacher.trainable_variables:
+        variable.assign(1.1 * variable + 0.01)
+    outputs = model(subject.x)
+    several = sorted(outputs) if isinstance(outputs, dict) else [None]
+    terms = [
+        LogitsDistillation(
+            student="outputs" if name is None else f"outputs/{name}",
+            name=f"soft_{name}",
+        )
+        for name in several
+    ]
+    relations = FeatureDistance(
+        subject.feature, distance=RelationalLoss("similarity"), name="spkd"
+    )
+    trainer = subject.trainer(
+        model, teachers=teacher, terms=[*terms, relations], task_weight=0.0
+    )
+    kept, before = state(teacher.variables), state(model.trainable_variables)
+    logs = trainer.train_on_batch(subject.x, return_dict=True)
+    assert all(np.isfinite(float(value)) for value in logs.values())
+    assert all(float(logs[term.name]) > 0 for term in trainer.terms)
+    assert not any(changed(kept, teacher.variables))
+    assert any(changed(before, model.trainable_variables))
+
+
 def weight_mask(subject):
     """Masked weights are 0 after a step, others go on."""
     model = subject.model()
@@ -317,6 +382,12 @@ def replaced_layer(subject):
     before = state(thin.weights)
     subject.trainer(model).train_on_batch(subject.x, subject.y)
     assert any(changed(before, thin.weights))
+    check_config(subject, model)
+    return None
+
+
+def check_config(subject, model):
+    """A model that its config makes computes the same, with its weights."""
     again = type(model).from_config(model.get_config())
     again(subject.x)
     again.set_weights(model.get_weights())
@@ -326,6 +397,65 @@ def replaced_layer(subject):
         strict=True,
     ):
         np.testing.assert_allclose(array(a), array(b), atol=1e-5)
+
+
+def check_smaller(subject, make):
+    """What is made of a model has fewer numbers, trains, and is saved."""
+    model = subject.model()
+    before = model.count_params()
+    model = make(model)
+    assert model.count_params() < before
+    old = state(model.trainable_variables)
+    subject.trainer(model).train_on_batch(subject.x, subject.y)
+    assert any(changed(old, model.trainable_variables))
+    check_config(subject, model)
+
+
+def pruned(subject):
+    """Half of the weights are 0, and stay so after a step."""
+    model = subject.model()
+    reading = compression.MagnitudePruning(0.5)
+    trainer = subject.trainer(model, readings=[reading])
+    trainer.train_on_batch(subject.x, subject.y)
+    trainer.finish()
+    for variable in reading.of_variables.values():
+        size = int(np.prod(variable.shape))
+        assert (array(variable) == 0).sum() >= round(size / 2)
+
+
+def heads_removed(subject):
+    """The smaller attention trains, and is saved."""
+    if subject.heads is None:
+        return "has no attention of keras_dl.layers"
+    gone = {subject.heads: [0]}
+    check_smaller(subject, lambda m: compression.remove_heads(m, gone))
+    return None
+
+
+def units_removed(subject):
+    """Fewer units, or filters, train, and are saved."""
+    if subject.units is None:
+        return "has no hidden units that one dense layer or convolution reads"
+    gone = {subject.units: [0, 2]}
+    check_smaller(subject, lambda m: compression.remove_units(m, gone))
+    return None
+
+
+def factorized(subject):
+    """A thin layer in the place of a dense one trains, and is saved."""
+    if subject.dense is None:
+        return replaced_layer(subject)
+    check_smaller(
+        subject, lambda m: compression.factorize(m, subject.dense, rank=1)
+    )
+    return None
+
+
+def shared(subject):
+    """Two layers become one, which trains, and is saved as one."""
+    if subject.twins is None:
+        return "has no two layers of the same shapes that a config can record"
+    check_smaller(subject, lambda m: compression.share(m, [subject.twins]))
     return None
 
 
@@ -352,20 +482,28 @@ METHODS = {
     "gradient by inputs": input_gradient,
     "gradient by embeddings": embedding_gradient,
     "term of a teacher": teacher_term,
+    "distillation": distillation,
     "weight mask": weight_mask,
     "replaced layer": replaced_layer,
+    "pruned": pruned,
+    "heads removed": heads_removed,
+    "units removed": units_removed,
+    "factorized": factorized,
+    "shared": shared,
     "int8": int8,
 }
 # Of each method one model is tried on JAX and TensorFlow, too.
 COMPILED = (
-    "plain training-keras-hub classifier",
-    "feature reading-keras.applications",
+    "plain training-functional CNN",
+    "feature reading-functional CNN",
     "gradient by inputs-functional CNN",
     "gradient by embeddings-TaskModel, one head",
     "term of a teacher-TaskModel, two heads",
+    "distillation-Seq2Seq",
     "weight mask-MLP",
-    "replaced layer-VGG16",
-    "int8-Seq2Seq",
+    "replaced layer-MLP",
+    "units removed-functional CNN",
+    "int8-MLP",
 )
 
 
@@ -389,8 +527,15 @@ def reason_of(method, subject):
         return input_gradient(subject)
     if method == "gradient by embeddings" and not subject.is_text:
         return embedding_gradient(subject)
-    if method == "replaced layer" and subject.dense is None:
-        return replaced_layer(subject)
+    needs = {
+        "replaced layer": subject.dense,
+        "factorized": subject.dense,
+        "heads removed": subject.heads,
+        "units removed": subject.units,
+        "shared": subject.twins,
+    }
+    if method in needs and needs[method] is None:
+        return METHODS[method](subject)
     return None
 
 

@@ -8,7 +8,12 @@ from keras.ops import convert_to_numpy as array
 
 import keras_dl
 from keras_dl import applications, heads
-from keras_dl.models import replace_layer, sublayer, variables_by_path
+from keras_dl.models import (
+    replace_layer,
+    replace_layers,
+    sublayer,
+    variables_by_path,
+)
 
 IDS = np.array([[2, 5, 6, 3], [2, 9, 3, 0]])
 
@@ -105,6 +110,49 @@ def test_in_a_functional_model_another_one_is_made(kind, tmp_path):
     outer = keras.Sequential([keras.Input((3,)), model])
     newer = replace_layer(outer, f"{model.name}/wide", thin_flat(3, 4))
     assert newer.count_params() == new.count_params()
+
+
+def test_several_at_once_or_none():
+    """What fits together alone; an error changes none of them."""
+    x, parts = keras.Input((3,)), [layers.Dense(4, name="wide")]
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(2, name="last")])
+    model = keras.Model(x, inner(parts[0](x)))
+    narrow, last = layers.Dense(1), layers.Dense(2)
+    narrow.build((None, 3))
+    last.build((None, 1))
+    head = {"wide": narrow, f"{inner.name}/last": last}
+    with pytest.raises(ValueError):
+        replace_layers(model, head)  # The inner model's input is of size 4.
+    flat = keras.Sequential(
+        [keras.Input((3,)), parts[0], layers.Dense(2, name="last")]
+    )
+    new = replace_layers(flat, {"wide": narrow, "last": last})
+    assert new.count_params() == 8 and flat.count_params() == 26
+    model, config = mlp(), mlp().get_config()
+    with pytest.raises(ValueError, match="has no sublayer"):
+        replace_layers(model, {"hidden/0": thin_flat(5, 8), "hidden/9": last})
+    assert model.get_config().keys() == config.keys()
+
+
+@pytest.mark.compiled
+def test_what_holds_a_changed_model_is_compiled_anew():
+    """Its functions are made again; its optimizer is refused."""
+    body = applications.TransformerEncoder(20, 1, 8, 1, 8)
+    model = applications.TaskModel(body, heads.Classification(3))
+    model.compile(keras.optimizers.Adam())
+    y = np.array([0, 1])
+    model.fit(IDS, y, verbose=0)
+    model.evaluate(IDS, y, verbose=0)
+    replace_layer(model.encoder, "blocks/0/widen", thin(8, 8))
+    model.evaluate(IDS, y, verbose=0)
+    np.testing.assert_allclose(
+        model.predict_logits(IDS, verbose=0), array(model(IDS)), rtol=1e-4
+    )
+    for train in (model.fit, model.train_on_batch):
+        with pytest.raises(ValueError, match="call `compile` again. Gone are"):
+            train(IDS, y)
+    model.compile(keras.optimizers.Adam())
+    model.fit(IDS, y, verbose=0)
 
 
 def test_what_nobody_would_record_is_refused():

@@ -19,7 +19,9 @@ from keras_dl.applications import BERT, MLP, TaskModel
 from keras_dl.datasets import Batches
 from keras_dl.training import SupervisedTrainer
 
-CALLS, ROWS, CLASSES, STEPS = 200, 8, 3, 8
+ROWS, CLASSES, STEPS = 8, 3, 8
+# Each new form is compiled anew where steps are.
+CALLS = 200 if keras.backend.backend() == "torch" else 40
 
 
 def plain(task):
@@ -182,6 +184,9 @@ def ours_or_keras(error):
     )
 
 
+# Not on TensorFlow: Keras' steps there forget sizes once they differ (relaxed
+# shapes), and what does not fit is then an error of its graph.
+@pytest.mark.compiled(on="jax")
 def test_no_other_number_and_no_error_from_inside(models):
     rng = np.random.default_rng(7)
     read = refused = 0

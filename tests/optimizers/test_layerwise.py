@@ -135,7 +135,6 @@ def test_groups_learn_one_after_another():
         gradual_unfreezing([0, 1.0], every=1)
 
 
-@pytest.mark.compiled
 def test_fine_tuning_of_an_encoder(tmp_path):
     model = TaskModel(encoder(num_layers=1), heads.Classification(2, 0.0))
     groups = layer_groups(model)

@@ -152,7 +152,6 @@ def test_files_to_predict_on(tmp_path):
         None,
     )
     assert read(tmp_path, "a NN O\n", column=None) == ([["a"]], None)
-    assert read(tmp_path, "\n", column=None) == ([], None)
 
 
 def test_tags_that_there_may_be(tmp_path):
@@ -168,6 +167,9 @@ def test_tags_that_there_may_be(tmp_path):
 @pytest.mark.parametrize(
     ("text", "arguments", "message"),
     [
+        ("", {}, "must have words.*none in .*train.txt"),
+        ("# a\n\n-DOCSTART- -X-\n", {"comments": "#"}, "must have words"),
+        ("\n", {"column": None}, "must have words"),
         ("a\tO\n\tO\n", {"separator": "\t"}, "a word and a tag.* line 2 of"),
         ("a\tO\nb\t\n", {"separator": "\t"}, "a word and a tag.* line 2 of"),
         ("a O\n", {"separator": ""}, "`separator` must be a string"),

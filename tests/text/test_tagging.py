@@ -198,8 +198,6 @@ def test_conll(tmp_path):
     assert read_conll(path, -2)[1] == [["I-NP", "I-VP"], ["I-NP", "I-NP"]]
     path.write_bytes(CONLL.encode("latin-1"))
     assert read_conll(path, encoding="latin-1")[0] == words
-    path.write_text("\n\n")
-    assert read_conll(path) == ([], [])
 
 
 @pytest.mark.parametrize(

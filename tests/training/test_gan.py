@@ -44,7 +44,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-@pytest.mark.compiled("wgan", "unrolled")
+@pytest.mark.compiled("wgan")
 def test_contract(name):
     gan = check_trainer(lambda: small_gan(**VARIANTS[name]), (POINTS,))
     copy = GAN.from_config(gan.get_config())

@@ -38,7 +38,7 @@ def fit(trainer, *callbacks, epochs=3):
     )
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled(on="jax")
 def test_early_stopping(trainer):
     stop = keras.callbacks.EarlyStopping(
         "val_score", mode="min", min_delta=1e9, restore_best_weights=True
@@ -46,7 +46,7 @@ def test_early_stopping(trainer):
     assert len(fit(trainer, stop, epochs=9).epoch) == 2
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled(on="jax")
 def test_model_checkpoint(trainer, tmp_path):
     path = tmp_path / "{epoch}.weights.h5"
     fit(trainer, keras.callbacks.ModelCheckpoint(path, save_weights_only=True))
@@ -67,7 +67,7 @@ def test_csv_logger_and_history(trainer, tmp_path):
     assert logged == pytest.approx(history["d_loss"])
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled(on="jax")
 def test_reduce_on_plateau(trainer):
     reduce = keras.callbacks.ReduceLROnPlateau(
         "val_score", mode="min", factor=0.5, patience=1, min_delta=1e9
@@ -89,7 +89,7 @@ def test_batch_hooks_see_running_means(trainer):
     assert [set(logs) for logs in seen] == [{"d_loss", "g_loss"}] * 2
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled(on="jax")
 def test_swap_ema_weights(trainer):
     trainer.compile(
         optimizer={
@@ -100,7 +100,7 @@ def test_swap_ema_weights(trainer):
     fit(trainer, keras.callbacks.SwapEMAWeights())
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled(on="jax")
 def test_terminate_on_nan():
     class Poison(keras.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -120,14 +120,14 @@ def test_progress_bar(trainer, capsys):
     assert "g_loss" in capsys.readouterr().out
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled(on="jax")
 def test_backup_and_restore(trainer, tmp_path):
     folder = tmp_path / "backup"
     fit(trainer, keras.callbacks.BackupAndRestore(folder), epochs=1)
     assert not folder.exists()
 
 
-@pytest.mark.compiled
+@pytest.mark.compiled(on="jax")
 def test_tensorboard(trainer, tmp_path):
     pytest.importorskip(
         "tensorboard", reason="TensorBoard is not among the test extras"

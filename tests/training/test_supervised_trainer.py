@@ -14,6 +14,7 @@ from keras_dl.training import (
     FeatureDistance,
     InputNoise,
     InputPerturbation,
+    LogitsDistillation,
     LossTerm,
     PerturbedTask,
     SupervisedBatch,
@@ -91,7 +92,7 @@ MODELS = {
 }
 
 
-@pytest.mark.compiled("mlp", "heads")
+@pytest.mark.compiled("mlp")
 @pytest.mark.parametrize("kind", MODELS)
 def test_with_no_term_it_is_keras_own_fit(kind):
     make, x, y = MODELS[kind]
@@ -178,10 +179,12 @@ def test_all_at_once(tmp_path):
         np.testing.assert_array_equal(old, array(now))
     assert not array(kernel)[:, :8].any() and array(kernel)[:, 8:].all()
     # The projection trained, and is there when the training is read again.
-    trained = array(matrix.matrix.kernel)
+    trained = array(matrix.matrices[0].kernel)
     trainer.save(tmp_path / "trainer.keras")
     again = keras.saving.load_model(tmp_path / "trainer.keras")
-    np.testing.assert_array_equal(array(again.terms[0].matrix.kernel), trained)
+    np.testing.assert_array_equal(
+        array(again.terms[0].matrices[0].kernel), trained
+    )
     expected = trainer.evaluate(IDS, LABELS, verbose=0)
     np.testing.assert_allclose(
         again.evaluate(IDS, LABELS, verbose=0), expected, rtol=1e-5
@@ -282,6 +285,7 @@ def test_one_pass_of_each_model_whatever_the_terms():
             FeatureDistance("outputs", name="a"),
             FeatureDistance("student", "teacher", name="b"),
             FeatureDistance("outputs", "teacher", "mae", name="c"),
+            LogitsDistillation(name="d"),
         ],
     )
     trainer.compile("sgd", loss="mse")
@@ -433,7 +437,9 @@ def test_distances(distance, expected):
     )
     trainer.compile("sgd")
     found = trainer.terms[0].loss(
-        trainer._look(x, None, None, x, None, training=False)
+        trainer._look(
+            x, None, None, x, None, False, trainer._unpacked((x,))[-1]
+        )
     )
     np.testing.assert_allclose(array(found), [expected] * 2, rtol=1e-5)
 
@@ -717,7 +723,9 @@ def test_a_layer_called_attention_something_is_none():
         model(), teachers=model(), terms=FeatureDistance("attention_norm")
     )
     x = ops.ones((2, 3, 8))
-    batch = trainer._look(x, None, None, x, None, training=False)
+    batch = trainer._look(
+        x, None, None, x, None, False, trainer._unpacked((x,))[-1]
+    )
     batch.mask = ops.convert_to_tensor([[True, True, False]] * 2)
     assert tuple(trainer.terms[0].loss(batch).shape) == (2,)
 

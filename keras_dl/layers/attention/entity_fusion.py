@@ -156,6 +156,10 @@ class EntityFusionBlock(TransformerEncoderBlock):
             y = backend.call(narrow, hidden)
             yield self._added(stream, y, norm, training)
 
+    def layer_chains(self):
+        """None: two layers read what the two wide ones make together."""
+        return []
+
     def compute_output_spec(
         self,
         inputs,

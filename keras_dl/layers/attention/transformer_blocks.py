@@ -214,6 +214,10 @@ class TransformerEncoderBlock(keras.Layer):
         x = x + y
         return x if self.norm_first else backend.call(norm, x)
 
+    def layer_chains(self):
+        """Paths of layers that follow one another, each read by the next."""
+        return [["widen", "narrow"]]
+
     def empty_cache(self, batch, length):
         """A cache for `length` positions, with nothing in it."""
         return self.attention.empty_cache(batch, length)

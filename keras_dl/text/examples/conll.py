@@ -60,10 +60,10 @@ def read_conll(
         or `None` in their place.
 
     Raises:
-        ValueError: If a line has not as many columns as the first, none that
-            could be the one asked for, an empty word or tag, or a tag that is
-            not in `tag_names`, or if the file is not written in `encoding`.
-            File and line are named.
+        ValueError: If there is no word, if a line has not as many columns as
+            the first, none that could be the one asked for, an empty word or
+            tag, or a tag that is not in `tag_names`, or if the file is not
+            written in `encoding`. File and line are named.
 
     Example:
 
@@ -81,7 +81,9 @@ def read_conll(
     lines = list(lines_of(path, encoding, separator, comments))
     first = first_word(lines)
     if first is None:
-        return [], None if column is None else []
+        raise ValueError(
+            f"`path` must have words, one in a line. Received: none in {path}."
+        )
     width = len(first.cells)
     numbered = width > 1 + (column is not None) and word_column in (None, 1)
     numbered = numbered and are_numbered(lines, path, word_column)

@@ -6,6 +6,7 @@ from keras_dl import autodiff, backend
 from keras_dl.models import Task
 from keras_dl.models.checked_data import run_checked
 from keras_dl.models.target_fit import TargetFit
+from keras_dl.training.engine.averages import part_from_weights
 from keras_dl.training.engine.named_optimizers import (
     NamedOptimizers,
     as_optimizer,
@@ -102,6 +103,7 @@ class Trainer(SteppedModel):
 
     asks_network = True
     _target_fit = TargetFit(None)
+    _trains_partly = False  # Whether a loss may leave out variables, unwarned.
 
     def __init__(self, network=None, name=None, **kwargs):
         if network is not None:
@@ -229,6 +231,7 @@ class Trainer(SteppedModel):
             scale=lambda loss: optimizer_.scale_loss(
                 backend.scale_by_replicas(loss)
             ),
+            partly=self._trains_partly,
         )
         self._compiled.minimized.append(result[0])
         return (result if has_aux else result[0]), gradients
@@ -247,11 +250,8 @@ class Trainer(SteppedModel):
                 f"Received: {len(gradients)} gradients for {len(variables)} "
                 "variables"
             )
-        pairs = [
-            (gradient, variable)
-            for gradient, variable in zip(gradients, variables, strict=True)
-            if gradient is not None
-        ]
+        pairs = zip(gradients, variables, strict=True)
+        pairs = [pair for pair in pairs if pair[0] is not None]
         backend.apply_gradients(
             self._optimizer_named(optimizer),
             [gradient for gradient, _ in pairs],
@@ -332,7 +332,9 @@ class Trainer(SteppedModel):
 
         `class_weight` weighs what has a class, as in `SupervisedModel.fit`.
         """
-        return self._checked(super().fit, x, y, *args, **kwargs)
+        history = self._checked(super().fit, x, y, *args, **kwargs)
+        part_from_weights(self.optimizer)
+        return history
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`, with the network's check of the data."""

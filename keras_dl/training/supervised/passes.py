@@ -5,8 +5,12 @@ import contextlib
 import keras
 from keras import ops, tree
 
+from keras_dl import backend
 from keras_dl.autodiff import substitute
+from keras_dl.models import taps
+from keras_dl.models.embedded import vectors_in_place
 from keras_dl.models.features import OUTPUTS
+from keras_dl.training.supervised.batch import Glimpse
 
 
 class Symbolic(keras.Operation):
@@ -30,6 +34,29 @@ class Symbolic(keras.Operation):
         except Exception as error:
             # With its place in the function, and without Keras' wrapping.
             raise (self._error or error) from None
+
+
+def glimpse_of(model, x, paths, training, shift=None):
+    """One pass of a model, as a `Glimpse`.
+
+    Args:
+        model: A Keras layer or model.
+        x: Its inputs.
+        paths: Paths of features.
+        training: Whether dropout and the like are active.
+        shift: What to add to the vectors of tokens, or `None`.
+    """
+    with contextlib.ExitStack() as stack:
+        if shift is not None:
+            shift = shift if isinstance(shift, list) else [shift]
+            stack.enter_context(vectors_in_place(model, shift, added=True))
+        inside = [path for path in paths if not is_output(path)]
+        found = stack.enter_context(taps(model, inside)) if inside else {}
+        outputs = backend.run_network(model, x, training=training)
+    features = {path: in_full(found[path]) for path in inside}
+    for path in filter(is_output, paths):
+        features[path] = in_full(output_at(outputs, path))
+    return Glimpse(outputs, features)
 
 
 def untouched(model, more=()):
@@ -89,7 +116,7 @@ def value_of(term, batch):
             f"`loss` of the term {term.name!r} must return a scalar or losses "
             "of examples. Received: None."
         )
-    value = ops.convert_to_tensor(value)
+    value = _gated(term, ops.convert_to_tensor(value), batch)
     first = tree.flatten(batch.x)[0]
     size, rows = first.shape[0], value.shape[0] if len(value.shape) else None
     unlike = None not in (size, rows) and rows % size
@@ -98,18 +125,39 @@ def value_of(term, batch):
             f"The term {term.name!r} must return a scalar or losses of "
             f"examples, {(size,)}. Received: shape {tuple(value.shape)}."
         )
-    weights = tree.flatten(batch.sample_weight)
-    weights = [w for w in weights if w is not None]
-    if not len(value.shape) or not weights:
+    weights = example_weights(batch.sample_weight, value.dtype)
+    if not len(value.shape) or weights is None:
         return ops.mean(value)
-    size = ops.shape(weights[0])[0]
-    of_examples = [
-        ops.mean(ops.reshape(ops.cast(w, value.dtype), (size, -1)), axis=1)
-        for w in weights
-    ]
-    weights = ops.max(ops.stack(of_examples), axis=0)
+    size = ops.shape(weights)[0]
     # Of several texts of an example, such as choices, one after the other.
     return ops.mean(ops.mean(ops.reshape(value, (size, -1)), axis=1) * weights)
+
+
+def _gated(term, value, batch):
+    """What a term is where its gate is open."""
+    if term.gate is None:
+        return value
+    if len(value.shape) != 1:
+        raise ValueError(
+            f"`gate` of {term.name!r} must be None: the term returns no loss "
+            f"for each example. Received: gate={term.gate!r}."
+        )
+    return value * ops.cast(term.gate(batch), value.dtype)
+
+
+def example_weights(sample_weight, dtype):
+    """Weights of the examples: of those of tokens the mean, of several outputs
+    the largest; `None` if there are none.
+    """
+    weights = [w for w in tree.flatten(sample_weight) if w is not None]
+    if not weights:
+        return None
+    size = ops.shape(weights[0])[0]
+    of_examples = [
+        ops.mean(ops.reshape(ops.cast(w, dtype), (size, -1)), axis=1)
+        for w in weights
+    ]
+    return ops.max(ops.stack(of_examples), axis=0)
 
 
 def spec_of(value):

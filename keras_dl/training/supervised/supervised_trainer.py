@@ -1,35 +1,30 @@
 """`SupervisedTrainer`: a model's task, and whatever else it is to learn."""
 
-import contextlib
-
 import keras
 from keras import ops, tree
 
 from keras_dl import autodiff, backend
 from keras_dl.models import embed, taps
-from keras_dl.models.embedded import vectors_in_place
 from keras_dl.models.features import embedding_paths, padding_mask
 from keras_dl.models.readings import WeightReading, finish, weights_read
 from keras_dl.training.engine.trainer import Trainer
+from keras_dl.training.supervised import kept_weights
 from keras_dl.training.supervised.arguments import (
     check_names,
     check_shared,
     checked,
     several,
 )
-from keras_dl.training.supervised.loss_term import (
-    Glimpse,
-    LossTerm,
-    SupervisedBatch,
-)
+from keras_dl.training.supervised.batch import SupervisedBatch
+from keras_dl.training.supervised.loss_term import LossTerm
 from keras_dl.training.supervised.passes import (
     Symbolic,
     constant,
     described,
     first_batch,
+    glimpse_of,
     in_full,
     is_output,
-    output_at,
     spec_of,
     specs_from,
     untouched,
@@ -38,6 +33,12 @@ from keras_dl.training.supervised.passes import (
 from keras_dl.training.supervised.perturbation import (
     InputPerturbation,
     PerturbedTask,
+)
+from keras_dl.training.supervised.teachers import (
+    StoredOutputs,
+    check_targets,
+    task_targets,
+    taught,
 )
 
 
@@ -82,7 +83,7 @@ class SupervisedTrainer(Trainer):
     Args:
         model: The Keras model to train.
         terms: List of `LossTerm`s.
-        teachers: A Keras model, or a list of them.
+        teachers: A Keras model, or a list of them; or of `StoredOutputs`.
         perturbation: An `InputPerturbation`, or `None`.
         readings: List of `keras_dl.models.WeightReading`s, innermost first.
         task_weight: Factor of the task's own loss; with 0 there need be none.
@@ -147,6 +148,7 @@ class SupervisedTrainer(Trainer):
                 f"task_weight={task_weight!r}."
             )
         self.task_weight = task_weight
+        self._trains_partly = not task_weight  # A head may have nothing to do.
         if not task_weight and not self.terms:
             raise ValueError(
                 "`task_weight` must be above 0 where there are no `terms`: "
@@ -204,6 +206,21 @@ class SupervisedTrainer(Trainer):
     def _prepare(self):
         self._follow()
 
+    def fit(self, x=None, y=None, *args, **kwargs):
+        """As `Trainer.fit`; weights are, and end, as readings keep them."""
+        self._follow()
+        kept_weights.settle(self.readings)
+        history = super().fit(x, y, *args, **kwargs)
+        # Optimizers may have put moving averages in the weights' place.
+        kept_weights.settle(self.readings)
+        return history
+
+    def train_on_batch(self, x, y=None, *args, **kwargs):
+        """As `Trainer.train_on_batch`, of weights as readings keep them."""
+        self._follow()
+        kept_weights.settle(self.readings)
+        return super().train_on_batch(x, y, *args, **kwargs)
+
     def predict_logits(self, x, *args, **kwargs):
         """As `Trainer.predict_logits`, with weights as they are read."""
         if self.readings and not self.network.built:
@@ -232,20 +249,29 @@ class SupervisedTrainer(Trainer):
         """Pairs of paths and the models that they are looked for in."""
         yield self._paths("student_features"), self.network
         for i, teacher in enumerate(self.teachers):
-            if teacher.built:
-                yield self._paths("teacher_features", i), teacher
+            paths = self._paths("teacher_features", i)
+            if isinstance(teacher, StoredOutputs):
+                teacher.check_paths(paths)
+            elif teacher.built:
+                yield paths, teacher
 
     def _paths(self, kind, teacher=None):
-        terms = [t for t in self.terms if teacher in (None, t.of_teacher)]
+        terms = [
+            term
+            for term in self.terms
+            if teacher is None or teacher in term.seen_teachers(self.teachers)
+        ]
         paths = [path for term in terms for path in getattr(term, kind)]
         return list(dict.fromkeys(paths))
 
     def _symbolic_build(self, iterator=None, data_batch=None):
+        if data_batch is None:
+            data_batch = first_batch(iterator)
         if self._specs is None:
-            if data_batch is None:
-                data_batch = first_batch(iterator)
             self._build_for(tree.map_structure(spec_of, data_batch))
-        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(data_batch)
+        data_batch = x, task_targets(y, self.teachers), weights
+        super()._symbolic_build(data_batch=data_batch)
 
     def _build_for(self, specs):
         """Builds the model, and the layers of terms, for data like these."""
@@ -254,10 +280,14 @@ class SupervisedTrainer(Trainer):
             if not model.built:
                 Symbolic(lambda x, model=model: model(x)).run(x)
         self._follow()
+        kept_weights.settle(self.readings)
         if self.terms:
 
-            def look(x, y=None, sample_weight=None):
-                batch = self._look(x, y, sample_weight, x, None, False)
+            def look(*data):
+                x, y, sample_weight, teachers = self._unpacked(data)
+                batch = self._look(
+                    x, y, sample_weight, x, None, False, teachers
+                )
                 return [value_of(term, batch) for term in self.terms]
 
             Symbolic(look).run(x, y, sample_weight)
@@ -272,15 +302,20 @@ class SupervisedTrainer(Trainer):
             self._build_for(specs_from(config["data"]))
             self._count_as_built()
 
+    def _check_data(self, x, y=None, sample_weight=None):
+        check_targets(y, self.teachers, bool(self.task_weight))
+        y = task_targets(y, self.teachers)
+        super()._check_data(x, y, sample_weight)
+
     # Steps.
 
     def training_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight, teachers = self._unpacked(data)
         perturbed, shift = self._perturbed(x, y, sample_weight)
-        teachers = self._teach(x)
+        readings = kept_weights.read_in_steps(self.readings, self.optimizer)
 
         def loss_fn():
-            with weights_read(self.readings, training=True):
+            with weights_read(readings, training=True):
                 batch = self._look(
                     perturbed, y, sample_weight, x, shift, True, teachers
                 )
@@ -288,16 +323,13 @@ class SupervisedTrainer(Trainer):
             return loss, (batch.student.outputs, logs)
 
         loss, (outputs, logs) = self.minimize(loss_fn, has_aux=True)
-        for reading in self.readings:
-            reading.after_update()
+        kept_weights.after_update(self.readings, self.optimizer)
         return self._logs(loss, logs, x, y, outputs, sample_weight)
 
     def evaluation_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x, y, sample_weight, teachers = self._unpacked(data)
         with weights_read(self.readings):
-            batch = self._look(
-                x, y, sample_weight, x, None, False, self._teach(x)
-            )
+            batch = self._look(x, y, sample_weight, x, None, False, teachers)
             loss, logs = self._total(batch)
         outputs = batch.student.outputs
         return self._logs(loss, logs, x, y, outputs, sample_weight)
@@ -312,6 +344,12 @@ class SupervisedTrainer(Trainer):
             )
         return {"loss": loss, **logs, **metrics}
 
+    def compute_loss(self, x, y, y_pred, *args, **kwargs):
+        """As `Trainer.compute_loss`; without a task 0 where are no targets."""
+        if y is None and not self.task_weight:
+            return ops.zeros(())
+        return super().compute_loss(x, y, y_pred, *args, **kwargs)
+
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """As `Trainer.compute_metrics`; without a task none are needed."""
         if y is None and not self.task_weight:
@@ -324,53 +362,22 @@ class SupervisedTrainer(Trainer):
         with weights_read(self.readings):
             return backend.run_network(self.network, inputs, training=training)
 
-    def _look(self, x, y, sample_weight, clean, shift, training, teachers=None):
+    def _unpacked(self, data):
+        """The data, the targets those of the task, and what teachers say."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        numbers = range(len(self.teachers))
+        paths = [self._paths("teacher_features", i) for i in numbers]
+        teachers = taught(self.teachers, paths, x, y)
+        return x, task_targets(y, self.teachers), sample_weight, teachers
+
+    def _look(self, x, y, sample_weight, clean, shift, training, teachers):
         """The student's one pass, as terms see it."""
-        student = self._glimpse(
-            self.network,
-            x,
-            self._paths("student_features"),
-            training,
-            shift,
-        )
+        paths = self._paths("student_features")
+        student = glimpse_of(self.network, x, paths, training, shift)
+        mask = padding_mask(self.network, clean) if self.terms else None
         return SupervisedBatch(
-            clean,
-            y,
-            sample_weight,
-            student,
-            self._teach(clean) if teachers is None else teachers,
-            padding_mask(self.network, clean) if self.terms else None,
-            training,
+            clean, y, sample_weight, student, teachers, mask, training
         )
-
-    def _glimpse(self, model, x, paths, training, shift=None):
-        with contextlib.ExitStack() as stack:
-            if shift is not None:
-                shift = shift if isinstance(shift, list) else [shift]
-                stack.enter_context(vectors_in_place(model, shift, added=True))
-            inside = [path for path in paths if not is_output(path)]
-            found = {}
-            if inside:
-                found = stack.enter_context(taps(model, inside))
-            outputs = backend.run_network(model, x, training=training)
-        features = {path: in_full(found[path]) for path in inside}
-        for path in filter(is_output, paths):
-            features[path] = in_full(output_at(outputs, path))
-        return Glimpse(outputs, features)
-
-    def _teach(self, x):
-        """What the teachers make of the inputs: constants."""
-        found = []
-        for i, teacher in enumerate(self.teachers):
-            paths = self._paths("teacher_features", i)
-            with untouched(teacher):
-                glimpse = self._glimpse(teacher, x, paths, False)
-            found.append(
-                Glimpse(
-                    constant(glimpse.outputs), constant({**glimpse.features})
-                )
-            )
-        return found
 
     def _total(self, batch):
         """The weighted sum, and what goes to the logs beside it."""
@@ -389,13 +396,8 @@ class SupervisedTrainer(Trainer):
         return total, logs
 
     def _task_loss(self, batch):
-        return self.compute_loss(
-            batch.x,
-            batch.y,
-            batch.student.outputs,
-            batch.sample_weight,
-            training=batch.training,
-        )
+        data = batch.x, batch.y, batch.student.outputs, batch.sample_weight
+        return self.compute_loss(*data, training=batch.training)
 
     def _perturbed(self, x, y, sample_weight):
         """The inputs that the model trains on, and what to add to vectors."""
@@ -427,7 +429,7 @@ class SupervisedTrainer(Trainer):
         def outputs(inputs):
             now, shift = split(inputs)
             with untouched(self.network), weights_read(self.readings):
-                return self._glimpse(self.network, now, [], True, shift).outputs
+                return glimpse_of(self.network, now, [], True, shift).outputs
 
         def loss(inputs):
             now, shift = split(inputs)
@@ -435,7 +437,7 @@ class SupervisedTrainer(Trainer):
                 untouched(self.network, state),
                 weights_read(self.readings),
             ):
-                glimpse = self._glimpse(self.network, now, [], True, shift)
+                glimpse = glimpse_of(self.network, now, [], True, shift)
                 return self.compute_loss(
                     x, y, glimpse.outputs, sample_weight, training=True
                 )
@@ -457,8 +459,8 @@ class SupervisedTrainer(Trainer):
 
     @property
     def losses(self):
-        """Those of the model and of the terms; a teacher has none."""
-        parts = [self.network, *self.terms]
+        """Those of the model, terms and readings; a teacher has none."""
+        parts = [self.network, *self.terms, *self.readings]
         return [loss for part in parts for loss in part.losses]
 
     def compile(self, optimizer="adam", loss=None, **kwargs):

@@ -6,6 +6,7 @@ training, is recorded as the operations that it comes to, and run as these.
 """
 
 import collections
+import functools
 import itertools
 import logging
 
@@ -17,13 +18,14 @@ from torch.utils import _pytree
 from keras_dl.backend import scope
 from keras_dl.backend.nesting import is_differentiated
 from keras_dl.backend.scope import substituted
+from keras_dl.backend.torch_cuda import captured
 from keras_dl.backend.torch_gradients import fresh, taken_once_more
 from keras_dl.backend.torch_program import MISS, Program, difference, kind
 from keras_dl.backend.torch_recording import record
 from keras_dl.backend.watched import Watched, counts
 
 _logger = logging.getLogger("keras_dl")
-_CASES = 24  # Sets of shapes that are remembered.
+_CASES = 64  # Sets of shapes that are remembered.
 _KINDS = 8  # Of steps that values tell from one another.
 
 
@@ -50,6 +52,7 @@ class Recorded:
         owner: An object whose attributes decide what the function does.
         differentiable: Whether somebody may differentiate through it.
         in_place: Whether the tensors may be written to.
+        cuda_graphs: Whether programs become graphs of CUDA where they can.
         name: What it is called where it cannot be recorded.
     """
 
@@ -59,11 +62,13 @@ class Recorded:
         owner=None,
         differentiable=True,
         in_place=False,
+        cuda_graphs=False,
         name=None,
     ):
         self._function, self._name = function, name or "a function"
         self._roots = [function, owner]
         self._differentiable, self._in_place = differentiable, in_place
+        self._cuda_graphs = cuda_graphs
         self._cases = collections.OrderedDict()
         # Why it stays as it is, what was watched, and what of it was ignored.
         self.reason, self._watched, self._ignored = None, None, set()
@@ -120,6 +125,7 @@ class Recorded:
             if self._through(program):
                 found = self._call(program, leaves, arguments)
                 if found is not MISS:
+                    case.missed = 0
                     return program.result(found)
         never = case.programs and not any(map(self._through, case.programs))
         if never or not case.called:
@@ -134,7 +140,10 @@ class Recorded:
 
     def _call(self, program, leaves, arguments):
         if not self._differentiable or not torch.is_grad_enabled():
-            return program(_tensors(leaves))
+            tensors = _tensors(leaves)
+            if self._cuda_graphs:
+                return program.as_cuda_graph(tensors)(tensors)
+            return program(tensors)
         variables = [v for v in self._watched.variables if v.trainable]
         return _AsItself.apply(
             program,
@@ -156,7 +165,7 @@ class Recorded:
         ids = list(map(id, leaves))
         # Which of them are one, too.
         same = len(set(ids)) < len(ids) and tuple(map(ids.index, ids))
-        key = outline, same, differentiable
+        key = outline, same, differentiable and _precision()
         case = self._cases.get(key)
         if case is None:
             case = self._cases[key] = _Case()
@@ -225,10 +234,11 @@ class _Case:
     Attributes:
         called: Whether there was a call.
         programs: What can be run, the last one first.
+        missed: How many calls in a row no program was good for.
     """
 
     def __init__(self):
-        self.called, self.programs = False, []
+        self.called, self.programs, self.missed = False, [], 0
         self._seen, self._doubtful = [], []
 
     def doubt(self):
@@ -242,30 +252,31 @@ class _Case:
         Returns:
             Why there can be none, or `None`.
         """
-        told = kind(recording)
+        told, self.missed = kind(recording), self.missed + 1
         for program in self._doubtful:
             if told == program.told and not difference(
                 recording, program.recording
             ):
                 self._doubtful.remove(program)
-                self.programs.insert(0, program)
+                self._add(program)
                 return None
         for other in self._seen:
             if told == kind(other):
                 reason = difference(recording, other)
                 if not reason:
                     self._seen.remove(other)
-                    self._doubtful = [
-                        x for x in self._doubtful if x.told != told
-                    ]
-                    self.programs.insert(
-                        0, _Known(recording, other, structure, in_place)
-                    )
+                    self._add(_Known(recording, other, structure, in_place))
                 return reason
-        self._seen.append(recording)
-        if len(self._seen) + len(self.programs) > _KINDS:
+        self._seen = [*self._seen[1 - _KINDS :], recording]
+        if self.missed > 2 * _KINDS:
             return "values that it looks at change all the time"
         return None
+
+    def _add(self, program):
+        self.missed = 0
+        self.programs = [program, *self.programs[: _KINDS - 1]]
+        # Of these values there is a better one now.
+        self._doubtful = [x for x in self._doubtful if x.told != program.told]
 
 
 class _Known(Program):
@@ -284,12 +295,18 @@ class _Known(Program):
         ]
         super().__init__(recording, made, in_place)
         self.recording, self.told = recording, kind(recording)
-        self._structure = structure
+        self._structure, self._captured = structure, None
         self._keys = None
         if structure.type is dict and structure.num_nodes - 1 == len(
             recording.results
         ):
             self._keys = structure.context
+
+    def as_cuda_graph(self, tensors):
+        """The program, or the CUDA graph that it comes to."""
+        if self._captured is None:
+            self._captured = captured(self, tensors)
+        return self._captured
 
     def result(self, leaves):
         """What the function returns, of its leaves."""
@@ -359,6 +376,16 @@ class _AsItself(torch.autograd.Function):
         for place, gradient in zip(places, gradients, strict=True):
             results[5 + place] = gradient
         return tuple(results)
+
+
+@functools.cache
+def _probe():
+    return keras.Variable(1.0, dtype="float32", trainable=False)
+
+
+def _precision():
+    """What variables read as within the layer that is called now, if any."""
+    return _probe().value.dtype
 
 
 def _outline(value, leaves):

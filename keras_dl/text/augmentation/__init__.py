@@ -1,0 +1,1 @@
+"""More texts of the same meaning, from texts that there are."""
