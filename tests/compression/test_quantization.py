@@ -387,6 +387,28 @@ def test_the_report_of_other_layers():
                 assert 0.5 * worst < row.weight_error[0] < 1.01 * worst
 
 
+def test_configs():
+    reading = FakeQuantization(
+        3, False, False, "moving_average", 5, 0.5, "a.*", name="mine"
+    )
+    again = FakeQuantization.from_config(reading.get_config())
+    assert again.get_config() == reading.get_config()
+    for name, value in {
+        "bits": 3,
+        "per_channel": False,
+        "symmetric": False,
+        "activations": "moving_average",
+        "activation_bits": 5,
+        "momentum": 0.5,
+        "paths": ("a.*",),
+        "name": "mine",
+    }.items():
+        assert getattr(again, name) == value
+    static = StaticQuantizer(2.0, 4)
+    again = StaticQuantizer.from_config(static.get_config())
+    assert (again.limit, again.bits, again.output_dtype) == (2.0, 4, "int8")
+
+
 def test_bad_input():
     model = mlp()
     for call, message in {
