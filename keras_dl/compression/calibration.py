@@ -31,7 +31,7 @@ def calibrate(model, x, batch_size=32, percentile=100.0):
 
     Returns:
         Dict of pairs of the least and the largest value, at most and at least
-        0, by the path of the layer.
+        0, by the path of the layer, as they are called.
 
     Raises:
         TypeError: If `model` is no Keras model.
@@ -65,7 +65,7 @@ def calibrate(model, x, batch_size=32, percentile=100.0):
     with inputs_seen(layers, see):
         for batch in batches("x", x, batch_size):
             model(batch, training=False)
-    return {path: found[path] for path in layers if path in found}
+    return found
 
 
 def _range(values, percentile):

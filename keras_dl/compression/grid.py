@@ -52,7 +52,8 @@ def fake_quantize(x, low, high, bits, symmetric):
         else        n = 2^bits - 1, s = n / (high - low), z = round(-s low)
                     x' = (clip(round(s x) + z, 0, n) - z) / s
 
-    0 stays 0. The gradient is 1 within the range, and 0 outside.
+    0 stays 0. The gradient is 1 where nothing is clipped, and 0 elsewhere; what
+    rounds to an end of the range is not, as in PyTorch.
 
     Args:
         x: Tensor.
@@ -72,16 +73,14 @@ def fake_quantize(x, low, high, bits, symmetric):
         first, limit = -last, ops.maximum(-low, high)
         # Not `/`, by which PyTorch multiplies with the reciprocal.
         scale = ops.divide(last, limit + EPSILON)
-        inside = ops.abs(whole) <= limit
     else:
         first, last = 0, 2**bits - 1
         scale = last / ops.maximum(high - low, EPSILON)
         zero = ops.round(ops.clip(-low * scale, first, last))
-        inside = ops.logical_and(
-            whole >= (first - zero) / scale, whole <= (last - zero) / scale
-        )
-    integers = ops.clip(ops.round(whole * scale) + zero, first, last)
+    nearest = ops.round(whole * scale) + zero
+    integers = ops.clip(nearest, first, last)
     # The very values of the grid: what is added to them is 0.
+    inside = ops.equal(nearest, integers)
     straight = ops.where(inside, whole - ops.stop_gradient(whole), 0.0)
     grid = ops.stop_gradient((integers - zero) / scale)
     return ops.cast(grid + straight, x.dtype)

@@ -36,9 +36,9 @@ class StaticQuantizer(quantizers.Quantizer):
 
     Example:
 
-    >>> integers, scale = StaticQuantizer(2.0)(np.array([[0.5, -1.0, 3.0]]))
+    >>> integers, scale = StaticQuantizer(2.0)(np.array([[0.5, -1.5, 3.0]]))
     >>> ops.convert_to_numpy(integers)
-    array([[ 32, -64, 127]], dtype=int8)
+    array([[ 32, -95, 127]], dtype=int8)
     """
 
     def __init__(self, limit, bits=8):

@@ -151,7 +151,7 @@ def quantization_report(original, quantized, x=None, batch_size=32):
     ...     return model
     >>> original, quantized = make(), make()
     >>> quantized.set_weights(original.get_weights())
-    >>> quantized.quantize("int8")
+    >>> quantized = keras_dl.compression.quantize(quantized)
     >>> report = quantization_report(original, quantized, np.ones((2, 4)))
     >>> report.bytes_before, report.bytes_after
     (268, 144)

@@ -11,6 +11,7 @@ import keras_dl
 from keras_dl import applications, heads
 from keras_dl.compression import (
     FakeQuantization,
+    QuantizationReport,
     StaticQuantizer,
     calibrate,
     quantization_report,
@@ -332,6 +333,7 @@ def test_the_report():
     model = bert()
     quantized = quantize(copy_of(model, IDS), 8, calibrate(model, IDS))
     report = quantization_report(model, quantized, IDS, batch_size=1)
+    assert isinstance(report, QuantizationReport)
     rows = {row.path: row for row in report.layers}
     assert next(iter(rows)) == "encoder/token_embedding"
     before = sum(int(np.prod(v.shape)) * 4 for v in model.weights)
