@@ -163,7 +163,9 @@ class FakeQuantization(WeightReading):
 
     def read(self, path, value):
         low, high = value_range(value, self._places.axes[path], self.symmetric)
-        return fake_quantize(value, low, high, self.bits, self.symmetric)
+        return fake_quantize(
+            value, low, high, self.bits, self.symmetric, covers=True
+        )
 
     def around_calls(self, training):
         def around(path, layer):
@@ -186,7 +188,7 @@ class FakeQuantization(WeightReading):
             return x  # Ids, which an embedding looks up.
         if path not in self.averages:
             low, high = value_range(x, input_axes(layer, x), self.symmetric)
-            return self._on_grid(x, low, high)
+            return self._on_grid(x, low, high, covers=True)
         average = self.averages[path]
         if training:
             self._observe(average, x)
@@ -196,8 +198,9 @@ class FakeQuantization(WeightReading):
         found = self._on_grid(x, low / known, high / known)
         return found if training else ops.where(share > 0, found, x)
 
-    def _on_grid(self, x, low, high):
-        return fake_quantize(x, low, high, self.activation_bits, self.symmetric)
+    def _on_grid(self, x, low, high, covers=False):
+        bits = self.activation_bits
+        return fake_quantize(x, low, high, bits, self.symmetric, covers)
 
     def _observe(self, average, x):
         x = ops.cast(ops.stop_gradient(x), "float32")

@@ -44,7 +44,7 @@ def observed(model):
     }
 
 
-def fake_quantize(x, low, high, bits, symmetric):
+def fake_quantize(x, low, high, bits, symmetric, covers=False):
     """Values on a grid of integers, with a straight-through gradient.
 
         symmetric   n = 2^(bits-1) - 1, s = n / max(-low, high)
@@ -62,32 +62,45 @@ def fake_quantize(x, low, high, bits, symmetric):
         bits: Number of bits of the integers.
         symmetric: Whether the grid is that of `keras.quantizers`'
             `abs_max_quantize`, or that of its `fake_quant_with_min_max_vars`.
+        covers: Whether the range is known to hold all of `x`.
 
     Returns:
         Tensor of the shape and dtype of `x`.
     """
     whole = ops.cast(x, "float32")  # Sums of 1e-7 are 0 in half precision.
-    low, high = (ops.stop_gradient(ops.cast(v, "float32")) for v in (low, high))
+    still, low, high = (
+        ops.stop_gradient(ops.cast(v, "float32")) for v in (whole, low, high)
+    )
+    # What is added to values of the grid is 0, so that they are the very ones.
+    straight = whole - still
     if symmetric:
-        last, zero = 2 ** (bits - 1) - 1, 0.0
-        first, limit = -last, ops.maximum(-low, high)
+        last = 2 ** (bits - 1) - 1
         # Not `/`, by which PyTorch multiplies with the reciprocal.
-        scale = ops.divide(last, limit + EPSILON)
+        scale = ops.divide(last, ops.maximum(-low, high) + EPSILON)
+        integers = ops.round(still * scale)
+        if not covers:
+            integers, straight = _clipped(integers, -last, last, straight)
+        grid = integers / scale
     else:
-        first, last = 0, 2**bits - 1
+        last = 2**bits - 1
         scale = last / ops.maximum(high - low, EPSILON)
-        zero = ops.round(ops.clip(-low * scale, first, last))
-    nearest = ops.round(whole * scale) + zero
-    integers = ops.clip(nearest, first, last)
-    # The very values of the grid: what is added to them is 0.
-    inside = ops.equal(nearest, integers)
-    straight = ops.where(inside, whole - ops.stop_gradient(whole), 0.0)
-    grid = ops.stop_gradient((integers - zero) / scale)
+        zero = ops.round(ops.clip(-low * scale, 0, last))
+        integers = ops.round(still * scale) + zero
+        integers, straight = _clipped(integers, 0, last, straight)
+        grid = (integers - zero) / scale
     return ops.cast(grid + straight, x.dtype)
+
+
+def _clipped(integers, first, last, straight):
+    """Integers within a range, and what lets gradients through to these."""
+    clipped = ops.clip(integers, first, last)
+    return clipped, ops.where(ops.equal(clipped, integers), straight, 0.0)
 
 
 def value_range(x, axes, symmetric, keepdims=True):
     """The least and the largest of some values, and 0.
+
+    Constants: no gradient goes through them.
 
     Args:
         x: Tensor.
@@ -95,6 +108,7 @@ def value_range(x, axes, symmetric, keepdims=True):
         symmetric: Whether both are to be as far from 0.
         keepdims: Whether these axes are kept, of size 1.
     """
+    x = ops.stop_gradient(x)
     if symmetric:
         limit = ops.max(ops.abs(x), axis=axes, keepdims=keepdims)
         return -limit, limit
