@@ -18,7 +18,7 @@ from keras_dl.compression import (
     quantize,
 )
 from keras_dl.compression.grid import fake_quantize, value_range, weight_axes
-from keras_dl.models import WeightMask, weights_read
+from keras_dl.models import WeightMask, sublayers, weights_read
 from keras_dl.training import SupervisedTrainer
 
 pytestmark = [
@@ -237,6 +237,11 @@ def test_moving_averages_are_of_training_alone():
     trainer.compile(keras.optimizers.SGD(0.0))
     # Without a range yet, activations are as they are.
     trainer.evaluate(X, Y, verbose=0)
+    weights = FakeQuantization(symmetric=False)
+    weights.attach(model)
+    with weights_read([weights]):
+        expected = array(model(X))
+    np.testing.assert_allclose(array(trainer(X)), expected, atol=1e-6)
     assert reading.ranges() == {}
     for rows in (X[:4], 3 * X[4:8]):
         trainer.train_on_batch(rows, Y[: len(rows)])
@@ -315,6 +320,25 @@ def test_calibration_and_static_quantization(tmp_path):
         again.head.inputs_quantizer.limit
         == quantized.head.inputs_quantizer.limit
     )
+
+
+def test_within_a_recurrence_nothing_is_noted():
+    """Where loops are compiled, there are no numbers to take ranges of."""
+    model = applications.Seq2Seq(20, units=4, num_layers=1)
+    inputs = (IDS, IDS[:, :-1])
+    model(inputs)
+    found = calibrate(model, inputs)
+    assert next(iter(found)) == "bridge/0"
+    assert not [path for path in found if path.startswith("decoder/")]
+    model = quantize(model, activations=found)
+    parts = sublayers(model)
+    inside = [
+        part.inputs_quantizer
+        for path, part in parts.items()
+        if path.startswith("decoder/") and isinstance(part, layers.Dense)
+    ]
+    assert inside
+    assert not any(isinstance(one, StaticQuantizer) for one in inside)
 
 
 def test_bits_and_paths():

@@ -525,7 +525,7 @@ COMPILED = (
     "weight mask-MLP",
     "replaced layer-MLP",
     "units removed-functional CNN",
-    "fake quantization-TaskModel, one head",
+    "fake quantization-Seq2Seq",
     "int8-MLP",
 )
 
