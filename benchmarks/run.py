@@ -31,6 +31,7 @@ NAMES = (
     "generation",
     "masking",
     "smaller_models",
+    "quantization_step",
     "import_time",
 )
 BACKENDS = ("jax", "tensorflow", "torch")

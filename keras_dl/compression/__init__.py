@@ -3,6 +3,7 @@
 `docs/compression.md` is the guide.
 """
 
+from keras_dl.compression.calibration import calibrate
 from keras_dl.compression.clustering import ClusteredWeights
 from keras_dl.compression.distillation.knowledge_selection import (
     KnowledgeSelection,
@@ -21,6 +22,7 @@ from keras_dl.compression.factorization import (
     factorize_layer,
     rank_for_energy,
 )
+from keras_dl.compression.fake_quantization import FakeQuantization
 from keras_dl.compression.gates import LearnedGates
 from keras_dl.compression.importance import (
     head_importance,
@@ -31,6 +33,11 @@ from keras_dl.compression.importance import (
 from keras_dl.compression.masks import sparsity
 from keras_dl.compression.movement import MovementPruning
 from keras_dl.compression.pruning import MagnitudePruning
+from keras_dl.compression.quantization import StaticQuantizer, quantize
+from keras_dl.compression.quantization_report import (
+    QuantizationReport,
+    quantization_report,
+)
 from keras_dl.compression.removal import (
     remove_heads,
     remove_layers,
@@ -41,13 +48,17 @@ from keras_dl.compression.sharing import share
 
 __all__ = [
     "ClusteredWeights",
+    "FakeQuantization",
     "KnowledgeSelection",
     "LearnedGates",
     "MagnitudePruning",
     "MovementPruning",
     "PolynomialSparsity",
+    "QuantizationReport",
+    "StaticQuantizer",
     "bilstm",
     "break_even_rank",
+    "calibrate",
     "distilbert",
     "factorize",
     "factorize_layer",
@@ -56,6 +67,8 @@ __all__ = [
     "layer_map",
     "lowest",
     "patient",
+    "quantization_report",
+    "quantize",
     "rank_for_energy",
     "remove_heads",
     "remove_layers",

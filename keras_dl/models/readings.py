@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_dl.autodiff import substitute
 from keras_dl.models.paths import sublayers
+from keras_dl.models.taps import tapped
 
 
 def variables_by_path(model):
@@ -70,9 +71,10 @@ class WeightReading(keras.Layer):
     before made. Gradients go through `read` to the weights, and to variables
     that the reading has itself.
 
-    A subclass writes `read`, and if need be `attach`, `after_update` and
-    `settle`. One that keeps weights, by `settle`, as they are to read says so
-    by the attribute `keeps_weights`: a training step may leave it out.
+    A subclass writes `read`, and if need be `attach`, `after_update`, `settle`,
+    and `around_calls`, where what goes into layers is read otherwise, too. One
+    that keeps weights, by `settle`, as they are to read says so by the
+    attribute `keeps_weights`: a training step may leave it out.
 
     Args:
         paths: Regular expressions: the variables whose path (see
@@ -149,6 +151,19 @@ class WeightReading(keras.Layer):
         """
         raise NotImplementedError
 
+    def around_calls(self, training):
+        """What goes round the calls of layers while weights are read.
+
+        Args:
+            training: Whether this is a pass of a training step, of which
+                statistics may be taken.
+
+        Returns:
+            Pairs of a layer and a function `around(call, *args, **kwargs)`
+            that returns what the layer is to return.
+        """
+        return ()
+
     def after_update(self):
         """Called after each step of the optimizer."""
         self.settle()
@@ -172,21 +187,28 @@ class _Held:
     variables = {}
 
 
-def weights_read(readings):
+@contextlib.contextmanager
+def weights_read(readings, training=False):
     """A context in which weights read as readings say, one after the other.
 
     Args:
         readings: List of attached `WeightReading`s.
+        training: Whether this is a pass of a training step.
     """
-    values = {}
+    values, pairs = {}, []
     for reading in readings:
         for path, variable in reading.of_variables.items():
             _, now = values.get(id(variable), (None, None))
             now = ops.convert_to_tensor(variable) if now is None else now
             values[id(variable)] = variable, reading.read(path, now)
-    if not values:
-        return contextlib.nullcontext()
-    return substitute(*zip(*values.values(), strict=True))
+        pairs += reading.around_calls(training)
+    with contextlib.ExitStack() as stack:
+        if values:
+            read = zip(*values.values(), strict=True)
+            stack.enter_context(substitute(*read))
+        if pairs:
+            stack.enter_context(tapped(pairs))
+        yield
 
 
 def finish(readings):

@@ -104,3 +104,28 @@ def gates():
         compression.LearnedGates("units", penalty=0.1),
         x=np.array(IDS),
     )
+
+
+@covers(compression.FakeQuantization)
+def quantized_while_training():
+    """Few bits of weights and of activations, of two kinds of ranges."""
+    return trained(
+        mlp(),
+        compression.FakeQuantization(
+            3,
+            activations="moving_average",
+            momentum=0.5,
+            paths="hidden/0/kernel",
+        ),
+        compression.FakeQuantization(
+            4, symmetric=False, activations="dynamic", paths="head/kernel"
+        ),
+    )
+
+
+@covers(compression.quantize, compression.StaticQuantizer)
+def static_quantization():
+    """Integers, with ranges of activations from the data; biases train."""
+    model = mlp()
+    ranges = compression.calibrate(model, ROWS)
+    return model_case(compression.quantize(model, 8, ranges), ROWS, CLASSES)

@@ -459,6 +459,27 @@ def shared(subject):
     return None
 
 
+def fake_quantization(subject):
+    """Weights end on a grid of 4 bits, and integers compute what it trained."""
+    dense = subject.dense is not None
+    model = subject.model()
+    reading = compression.FakeQuantization(
+        4, activations="moving_average" if dense else None, momentum=0.5
+    )
+    trainer = subject.trainer(model, readings=[reading])
+    trainer.train_on_batch(subject.x, subject.y)
+    expected = keras.tree.flatten(trainer(subject.x))
+    model = trainer.finish()
+    for path, variable in reading.of_variables.items():
+        # What is read is on the grid: to read it again changes nothing.
+        again = array(reading.read(path, ops.convert_to_tensor(variable)))
+        np.testing.assert_allclose(array(variable), again, rtol=1e-5)
+    if dense:
+        found = keras.tree.flatten(reading.convert(model)(subject.x))
+        for a, b in zip(map(array, expected), map(array, found), strict=True):
+            np.testing.assert_allclose(b, a, atol=1e-4)
+
+
 def int8(subject):
     """Every layer that Keras can quantize is, and outputs stay near."""
     model = subject.model()
@@ -490,6 +511,7 @@ METHODS = {
     "units removed": units_removed,
     "factorized": factorized,
     "shared": shared,
+    "fake quantization": fake_quantization,
     "int8": int8,
 }
 # Of each method one model is tried on JAX and TensorFlow, too.
@@ -503,6 +525,7 @@ COMPILED = (
     "weight mask-MLP",
     "replaced layer-MLP",
     "units removed-functional CNN",
+    "fake quantization-Seq2Seq",
     "int8-MLP",
 )
 

@@ -315,7 +315,7 @@ class SupervisedTrainer(Trainer):
         readings = kept_weights.read_in_steps(self.readings, self.optimizer)
 
         def loss_fn():
-            with weights_read(readings):
+            with weights_read(readings, training=True):
                 batch = self._look(
                     perturbed, y, sample_weight, x, shift, True, teachers
                 )
