@@ -557,8 +557,7 @@ BREAKS = [
         "keras_dl/training/supervised/supervised_trainer.py",
         "        with weights_read(self.readings):\n"
         "            batch = self._look(x, y",
-        "        with weights_read([]):\n"
-        "            batch = self._look(x, y",
+        "        with weights_read([]):\n            batch = self._look(x, y",
         EVERY,
         ("training/test_supervised_trainer.py",),
     ),

@@ -7,6 +7,7 @@ import torch
 
 from keras_dl.backend.torch_recording import Slot, Told, renamed
 
+_LARGE = 2**17  # Numbers in a tensor.
 MISS = object()  # What a program returns that does not fit the values.
 _ALIASES = {
     torch.ops.aten.alias.default,
@@ -200,6 +201,8 @@ class _Code:
         """Leaves in once what is computed several times.
 
         Every block of a model makes the same masks and positions, for example.
+        What is large is computed again: it would be kept from the forward to
+        the backward pass.
         """
         first, slots, kept = {}, {}, []
         results = {self._roots[x] for x in self._results if type(x) is Slot}
@@ -225,6 +228,8 @@ class _Code:
         if operation.writes or operation.draws or operation.tells:
             return False
         if operation.passed or None in operation.outputs:
+            return False
+        if operation.size > _LARGE:
             return False
         slots = *operation.reads, *operation.outputs
         memory = {self._roots[slot] for slot in slots}

@@ -52,6 +52,7 @@ class Operation:
             another operation.
         takes: `Told`s among its arguments, and the seed.
         draws: Whether it gives something else each time.
+        size: How many numbers come out.
         with_gradients: Whether gradients were recorded, by which some kernels
             go.
     """
@@ -70,6 +71,7 @@ class Operation:
     passed: bool = False
     takes: tuple = ()
     draws: bool = False
+    size: int = 0
     with_gradients: bool = False
 
     @property
@@ -207,6 +209,9 @@ class _Recorder(TorchDispatchMode):
         operation.several = isinstance(result, (list, tuple))
         results = result if operation.several else [result]
         operation.outputs = tuple(map(self._output, results))
+        operation.size = sum(
+            x.numel() for x in results if isinstance(x, torch.Tensor)
+        )
         told = [x for x in results if isinstance(x, (bool, int, float))]
         if told:
             operation.value = result
