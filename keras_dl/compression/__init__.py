@@ -21,6 +21,7 @@ from keras_dl.compression.factorization import (
     factorize_layer,
     rank_for_energy,
 )
+from keras_dl.compression.find_ticket import find_ticket
 from keras_dl.compression.gates import LearnedGates
 from keras_dl.compression.importance import (
     head_importance,
@@ -38,6 +39,7 @@ from keras_dl.compression.removal import (
 )
 from keras_dl.compression.schedules import PolynomialSparsity
 from keras_dl.compression.sharing import share
+from keras_dl.compression.tickets import Ticket
 
 __all__ = [
     "ClusteredWeights",
@@ -46,11 +48,13 @@ __all__ = [
     "MagnitudePruning",
     "MovementPruning",
     "PolynomialSparsity",
+    "Ticket",
     "bilstm",
     "break_even_rank",
     "distilbert",
     "factorize",
     "factorize_layer",
+    "find_ticket",
     "head_importance",
     "layer_importance",
     "layer_map",
