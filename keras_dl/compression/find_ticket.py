@@ -15,7 +15,6 @@ from keras_dl.compression.masks import (
 from keras_dl.compression.tickets import (
     Ticket,
     float_array,
-    matching,
     rewound_variables,
 )
 from keras_dl.models import WeightReading
