@@ -3,6 +3,7 @@
 from keras_dl.callbacks.figures import figure_class, save
 
 _SIZES = ("parameters", "nonzeros", "bytes", "packed_bytes", "flops", "seconds")
+_MARKERS = "osD^v"
 
 
 def size_table(reports):
@@ -56,7 +57,7 @@ def _written(value):
 
 
 def draw_sizes(reports, metric, path=None, size="packed_bytes"):
-    """Draws size against quality: a point with its name for each model.
+    """Draws size against quality: a point for each model.
 
     Args:
         reports: Dict of `keras_dl.compression.SizeReport`s by name.
@@ -92,21 +93,17 @@ def draw_sizes(reports, metric, path=None, size="packed_bytes"):
                 f"quality={report.quality} and "
                 f"{size}={getattr(report, size)}."
             )
-    figure = figure_class()(figsize=(7, 4.2), dpi=120, layout="constrained")
+    figure = figure_class()(figsize=(8, 4.2), dpi=120, layout="constrained")
     axes = figure.subplots()
-    for name, report in reports.items():
+    for i, (name, report) in enumerate(reports.items()):
         point = getattr(report, size), report.quality[metric]
-        axes.plot(*point, "o")
-        axes.annotate(
-            name.replace("$", r"\$"),
-            point,
-            xytext=(5, 5),
-            textcoords="offset points",
-            fontsize=8,
-        )
+        # Colours come back after ten.
+        marker = _MARKERS[i // 10 % len(_MARKERS)]
+        label = name.replace("$", r"\$")
+        axes.plot(*point, marker, markersize=8, alpha=0.8, label=label)
     axes.set(xscale="log", xlabel=size.replace("_", " "), ylabel=metric)
-    axes.margins(x=0.15, y=0.15)
     axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8)
     save(figure, path)
     return figure
 

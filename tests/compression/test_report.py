@@ -155,7 +155,7 @@ def test_steps_are_measured_one_by_one(tmp_path):
     assert lines[0].split()[-1] == "accuracy"
 
     figure = draw_sizes(reports, "accuracy", tmp_path / "a" / "sizes.png")
-    drawn = [text.get_text() for text in figure.axes[0].texts]
+    drawn = [text.get_text() for text in figure.legends[0].get_texts()]
     assert drawn == list(reports)
     points = [line.get_xydata()[0] for line in figure.axes[0].lines]
     assert points[2][0] == reports["thin"].packed_bytes
