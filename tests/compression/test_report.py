@@ -12,6 +12,7 @@ from small_models import IDS, bert, cnn, mlp, vgg
 
 from keras_dl import applications, compression, heads
 from keras_dl.compression import (
+    SizeReport,
     compress,
     draw_sizes,
     flops,
@@ -112,6 +113,7 @@ def test_what_a_model_weighs(tmp_path):
     assert report.packed_bytes == sum(
         len(zlib.compress(a.tobytes())) for a in arrays
     )
+    assert isinstance(report, SizeReport)
     assert (report.flops, report.seconds, report.quality) == (None, None, {})
     large = keras.Sequential([keras.Input((64,)), layers.Dense(512)])
     large.save_weights(tmp_path / "w.weights.h5")
