@@ -200,8 +200,8 @@ class _RewindPoint(WeightReading):
         self.count.assign(self.count + 1)
         due = ops.equal(self.count, self.updates)
         for path, copy in self._copies.items():
-            now = self._rewound.variables[path]
-            copy.assign(ops.where(due, now, copy))
+            now = ops.convert_to_tensor(self._rewound.variables[path])
+            copy.assign(ops.where(due, now, ops.convert_to_tensor(copy)))
 
     def values(self):
         """Arrays by path."""

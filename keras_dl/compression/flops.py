@@ -56,8 +56,9 @@ def flops(model, x):
 
     >>> model = keras_dl.applications.MLP((8,), num_outputs=3)
     >>> model.build((None, 4))
-    >>> flops(model, np.ones((2, 4)))
-    {'hidden/0': 64, 'head': 48}
+    >>> found = flops(model, np.ones((2, 4)))
+    >>> found["hidden/0"], found["head"]
+    (64, 48)
     """
     found, known = {}, {}
     loops = []
