@@ -1,5 +1,7 @@
 """Lottery tickets: bit by bit, and nothing of another model's."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -47,6 +49,8 @@ def test_rounds_prune_what_is_nearest_to_0(scope):
     start, seen, tickets = mlp(batch_norm=True), [], []
 
     def watched(model, readings):
+        masks = tickets[-1].masks if tickets else {}
+        assert_same(values(model), without(first, masks))
         fit(model, readings)
         seen.append(values(model))
 
@@ -72,6 +76,21 @@ def test_rounds_prune_what_is_nearest_to_0(scope):
     # 56, 39, 27, 19 together; 32, 22, 15, 11 and 24, 17, 12, 8 alone.
     assert sum(int(mask.sum()) for mask in ticket.masks.values()) == 19
     assert ticket.sparsity == 37 / 56
+
+
+def test_what_is_pruned_never_comes_back():
+    """Even where others are 0, too."""
+
+    def lose(model, readings):
+        fit(model, readings, 1)
+        model.head.kernel.assign(np.zeros((8, 3)))
+
+    tickets = []
+    find_ticket(mlp, lose, 3, 0.25, keys="head/kernel", on_round=tickets.append)
+    masks = [ticket.masks["head/kernel"] for ticket in tickets]
+    assert [int(mask.sum()) for mask in masks] == [18, 14, 10]
+    for old, new in itertools.pairwise(masks):
+        assert not (new & ~old).any()
 
 
 @pytest.mark.compiled
