@@ -23,6 +23,8 @@ from keras_dl.compression.factorization import (
     rank_for_energy,
 )
 from keras_dl.compression.fake_quantization import FakeQuantization
+from keras_dl.compression.find_ticket import find_ticket
+from keras_dl.compression.flops import flops
 from keras_dl.compression.gates import LearnedGates
 from keras_dl.compression.importance import (
     head_importance,
@@ -43,8 +45,11 @@ from keras_dl.compression.removal import (
     remove_layers,
     remove_units,
 )
+from keras_dl.compression.report import SizeReport, compress, size_report
+from keras_dl.compression.report_pictures import draw_sizes, size_table
 from keras_dl.compression.schedules import PolynomialSparsity
 from keras_dl.compression.sharing import share
+from keras_dl.compression.tickets import Ticket
 
 __all__ = [
     "ClusteredWeights",
@@ -55,13 +60,19 @@ __all__ = [
     "MovementPruning",
     "PolynomialSparsity",
     "QuantizationReport",
+    "SizeReport",
     "StaticQuantizer",
+    "Ticket",
     "bilstm",
     "break_even_rank",
     "calibrate",
+    "compress",
     "distilbert",
+    "draw_sizes",
     "factorize",
     "factorize_layer",
+    "find_ticket",
+    "flops",
     "head_importance",
     "layer_importance",
     "layer_map",
@@ -74,6 +85,8 @@ __all__ = [
     "remove_layers",
     "remove_units",
     "share",
+    "size_report",
+    "size_table",
     "sparsity",
     "student_from_layers",
     "tinybert",

@@ -50,7 +50,8 @@ def masks_of(scores, numbers, scope):
     flat = ops.concatenate([ops.reshape(x, (-1,)) for x in scores])
     kept = ranks(flat) >= numbers
     ends = np.cumsum([int(np.prod(x.shape)) for x in scores])
-    parts = ops.split(kept, ends[:-1].tolist())
+    # PyTorch does not split into one.
+    parts = ops.split(kept, ends[:-1].tolist()) if len(ends) > 1 else [kept]
     return [
         ops.reshape(part, x.shape)
         for part, x in zip(parts, scores, strict=True)

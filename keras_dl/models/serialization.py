@@ -93,12 +93,13 @@ class ConfiguredModel(keras.Model):
         self._change_as_saved()
 
     def _change_as_saved(self):
-        if not self.built:
-            return
         saved, to_replace = self._saved, self._saved.to_replace
+        if not self.built or saved.is_restoring:
+            return  # What is quantized or frozen may not be in its place yet.
         if to_replace:
-            saved.to_replace = {}
+            saved.to_replace, saved.is_restoring = {}, True
             saved.replaced.update(restore(self, to_replace))
+            saved.is_restoring = False
         if saved.quantization:
             quantize_as(self, saved.quantization)
             self._post_quantize(None)
@@ -189,7 +190,7 @@ class _Saved:
     def __init__(self, quantization, replaced, frozen):
         self.quantization, self.frozen = quantization, frozen
         self.to_replace = dict(replaced or {})
-        self.replaced = {}
+        self.replaced, self.is_restoring = {}, False
 
 
 def _object(value, custom_objects):

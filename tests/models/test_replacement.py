@@ -194,3 +194,20 @@ def test_variables_by_path():
     kernel = model.encoder.blocks[1].attention.query_dense.kernel
     path = "encoder/blocks/1/attention/query_dense/kernel"
     assert found[path] is kernel
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a")
+def test_several_replaced_layers_are_quantized():
+    """What is quantized is looked for when all of them are in their places."""
+    model = bert()
+    paths = [f"blocks/{i}/widen" for i in range(2)]
+    for path in paths:
+        replace_layer(model.encoder, path, thin(8, 16))
+    model.quantize("int8")
+    again = type(model).from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    assert list(again.encoder.replaced) == paths
+    for path in paths:
+        parts = sublayer(again.encoder, path).layers
+        assert [x.quantization_mode for x in parts] == ["int8", "int8"]
+    np.testing.assert_array_equal(array(again(IDS)), array(model(IDS)))
