@@ -55,6 +55,14 @@ class RestoredModel(keras.Model):
             self.predict_function = function
         return function
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # On TensorFlow Keras builds a model while it traces its first step: if
+        # that fails, variables are left that hold nothing.
+        if self._distribute_strategy is None:
+            self._symbolic_build(iterator=iterator, data_batch=data_batch)
+        else:
+            super()._maybe_symbolic_build(iterator, data_batch)
+
     def _without_python(self, name):
         """What Keras calls with a batch, faster where the backend has that."""
         return backend.recorded_step(

@@ -88,6 +88,9 @@ class TargetFit:
             if _known(_of_output(loss, name))[0] is not None
         }
         self._seen = set()
+        # Of outputs `(batch, width)`, which a step saw: TensorFlow forgets
+        # shapes when it traces a step for several.
+        self._widths = {}
         # Whether the loss of a model that says nothing takes class indices.
         forms = _known(loss)[1] if kinds is None else None
         self._indices = forms == (_INDICES,)
@@ -108,6 +111,8 @@ class TargetFit:
             one = y.get(name) if name and isinstance(y, dict) else y
             output = outputs[name] if name else outputs
             shapes = _known_shape(one), _known_shape(output)
+            if shapes[1] is not None and len(shapes[1]) == 2 and shapes[1][1]:
+                self._widths[name] = shapes[1][1]
             # Of eager steps, all but the first few of an epoch were seen.
             if None not in shapes and (name, shapes) not in self._seen:
                 self._check(name, judges, *shapes)
@@ -152,6 +157,9 @@ class TargetFit:
             check_classes("y", y, size, others=self._ignored)
         for name, judges in self._judges.items():
             one = y.get(name) if name and isinstance(y, dict) else y
+            if name in self._widths and hasattr(one, "shape") and len(one):
+                outputs = len(one), self._widths[name]
+                self._check(name, judges, tuple(one.shape), outputs)
             known = judges and self._kinds[name] is not None
             if known and isinstance(one, np.ndarray) and one.size:
                 where = f" of {name!r}" if name else ""

@@ -294,3 +294,19 @@ def test_weights_of_examples_weigh_rows_not_columns(kind):
     for given in (weights, weights[:, None], np.tile(weights[:, None], 6)):
         found = trainer.evaluate(ids, y, sample_weight=given, verbose=0)
         assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.compiled(on="tensorflow")
+@pytest.mark.parametrize("used", [False, True])
+def test_targets_of_one_wrong_shape_after_the_other(used):
+    """Also in the first calls of a model, which is of use after them."""
+    model = MLP((4,), num_outputs=3)
+    model.compile("sgd")
+    x = np.ones((8, 5), "float32")
+    for rows in (8, 5) if used else ():
+        model.evaluate(x[:rows], np.zeros(rows), verbose=0)
+    for shape in ((8, 6), (8, 3, 2), (5, 7), (8, 2, 2, 2)):
+        with pytest.raises(ValueError, match=r"targets of shape \(.*of shape"):
+            model.evaluate(x[: shape[0]], np.zeros(shape), verbose=0)
+    loss, _ = model.evaluate(x, np.zeros(8), verbose=0)
+    assert np.isfinite(loss)

@@ -196,14 +196,6 @@ class SteppedModel(
         with self._step_scope():
             super()._symbolic_build(*args, **kwargs)
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # On TensorFlow Keras builds a model while it traces its first step;
-        # `minimize` needs to know the variables before.
-        if self._distribute_strategy is None:
-            self._symbolic_build(iterator=iterator, data_batch=data_batch)
-        else:
-            super()._maybe_symbolic_build(iterator, data_batch)
-
     def _count_as_built(self):
         parts = self._flatten_layers(include_self=False)
         if self.weights and all(part.built for part in parts):
