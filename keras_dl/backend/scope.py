@@ -6,6 +6,8 @@ though, which is what a gradient inside a gradient must not do. `Scope` looks
 through to the scope around it and can hand its writes on when it closes.
 """
 
+import functools
+
 import keras
 
 
@@ -90,3 +92,16 @@ class substituted(Scope):
         super().__exit__(exception_type, *details)
         if exception_type is None:
             assign(self.writes())
+
+
+@functools.cache
+def _probe():
+    return keras.Variable(1.0, dtype="float32", trainable=False)
+
+
+def precision():
+    """What variables of float32 read as in the layer that is called now.
+
+    Within a layer of mixed precision they are rounded.
+    """
+    return keras.backend.standardize_dtype(_probe().value.dtype)

@@ -148,15 +148,18 @@ def variable_gradients(fn, variables):
 def compiled(function, variables=()):
     """By `tf.function`, which reads variables where they are."""
 
+    scope.precision()  # Makes its variable, which must not be in a graph.
+
     @functools.cache
-    def program(nesting):
+    def program(nesting, precision):
         """What is traced depends on how often it is differentiated."""
         return tf.function(lambda *args: function(*args))
 
     def run(*args):
         # Within a scope variables may read as something else.
-        here = function if scope.is_open() else program(depth())
-        return here(*args)
+        if scope.is_open():
+            return function(*args)
+        return program(depth(), scope.precision())(*args)
 
     return run
 

@@ -6,7 +6,6 @@ training, is recorded as the operations that it comes to, and run as these.
 """
 
 import collections
-import functools
 import itertools
 import logging
 
@@ -165,7 +164,7 @@ class Recorded:
         ids = list(map(id, leaves))
         # Which of them are one, too.
         same = len(set(ids)) < len(ids) and tuple(map(ids.index, ids))
-        key = outline, same, differentiable and _precision()
+        key = outline, same, differentiable and scope.precision()
         case = self._cases.get(key)
         if case is None:
             case = self._cases[key] = _Case()
@@ -376,16 +375,6 @@ class _AsItself(torch.autograd.Function):
         for place, gradient in zip(places, gradients, strict=True):
             results[5 + place] = gradient
         return tuple(results)
-
-
-@functools.cache
-def _probe():
-    return keras.Variable(1.0, dtype="float32", trainable=False)
-
-
-def _precision():
-    """What variables read as within the layer that is called now, if any."""
-    return _probe().value.dtype
 
 
 def _outline(value, leaves):
