@@ -160,6 +160,43 @@ def test_a_function_that_looks_at_values_stays_as_it_is(look):
         np.testing.assert_allclose(array(compiled(x)), array(function(x)))
 
 
+@pytest.mark.skipif(backend.name != "torch", reason="others have no aliases")
+def test_an_alias_whose_shape_is_changed_in_place():
+    weight = keras.Variable([1.0, 2.0])
+
+    def function(x):
+        alias = weight.value.detach()
+        return x + alias.unsqueeze_(0)
+
+    compiled = backend.compiled(function)
+    with backend.own_step():
+        for _ in range(5):
+            np.testing.assert_array_equal(array(compiled(X)), X + [[1.0, 2.0]])
+    assert tuple(weight.value.shape) == (2,)
+
+
+@pytest.mark.skipif(backend.name != "torch", reason="a module of PyTorch")
+def test_statistics_of_a_module_of_pytorch_move_each_time():
+    import torch
+
+    norm = torch.nn.BatchNorm1d(2, affine=False)
+    peer = torch.nn.BatchNorm1d(2, affine=False)
+
+    def twice(norm):
+        def call(x):
+            return norm(x) + norm(x)
+
+        return call
+
+    compiled = backend.compiled(twice(norm))
+    with torch.no_grad():
+        for _ in range(5):
+            compiled(X)
+            twice(peer)(torch.tensor(X))
+    np.testing.assert_array_equal(norm.running_mean, peer.running_mean)
+    np.testing.assert_array_equal(norm.running_var, peer.running_var)
+
+
 def test_errors_come_through():
     model = dense()
     compiled = backend.compiled(lambda x: model(x))

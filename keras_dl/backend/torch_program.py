@@ -131,7 +131,7 @@ class Program:
         try:
             with torch.no_grad(), torch._C._AutoDispatchBelowAutograd():
                 return self._run(*tensors)
-        except Exception as error:
+        except Exception as error:  # Of kernels, which name no layer.
             error.add_note(
                 "This happened in a recorded step: `compile(run_eagerly=True)` "
                 "shows where."
@@ -187,10 +187,15 @@ class _Code:
     def _leave_out_aliases(self):
         """Leaves out what gives the same tensor by another name."""
         slots, kept = {}, []
+        # Nobody shall get hold of what belongs to others, or change its shape,
+        # but by an alias.
+        own = {x for x in self._results if type(x) is Slot}
+        for operation in self._operations:
+            if torch.Tag.inplace_view in operation.function.tags:
+                own.update(operation.writes)
         for operation in self._operations:
             alias = operation.outputs[0] if operation.outputs else None
-            # Nobody shall get hold of what belongs to others, but by an alias.
-            if operation.function in _ALIASES and alias not in self._results:
+            if operation.function in _ALIASES and alias not in own:
                 slots[alias] = operation.reads[0]
             else:
                 kept.append(operation)

@@ -268,10 +268,11 @@ class _Recorder(TorchDispatchMode):
         return first
 
     def _written(self, function, args, kwargs):
-        if not function._schema.is_mutable:
-            return
         for i, argument in enumerate(function._schema.arguments):
-            if argument.alias_info is None or not argument.alias_info.is_write:
+            said = argument.alias_info
+            # Older kernels of batch normalization do not say it.
+            unsaid = argument.name in ("running_mean", "running_var")
+            if not unsaid and (said is None or not said.is_write):
                 continue
             value = args[i] if i < len(args) else kwargs.get(argument.name)
             values = value if isinstance(value, (list, tuple)) else [value]
